@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* evict.c - a key is taken from the inodes that use it: from idle ones, or from all */
+#include "fs/evict.h"
+
+#include <string.h>
+
+static bool uses_key(const struct fs_inode *inode, const struct fscrypt_key_specifier *spec)
+{
+	struct fscrypt_key_specifier mine;
+	union fscrypt_policy policy;
+
+	if (atomic_load(&inode->crypt) != FS_CRYPT_ENCRYPTED ||
+	    fscrypt_policy_from_context(&inode->ctx, inode->ctx_len, &policy) < 0)
+		return false;
+	fscrypt_policy_to_key_spec(&policy, &mine);
+	return mine.type == spec->type && memcmp(mine.u.raw, spec->u.raw,
+						 spec->type == FSCRYPT_KEY_SPEC_TYPE_IDENTIFIER
+							 ? FSCRYPT_KEY_IDENTIFIER_SIZE
+							 : FSCRYPT_KEY_DESCRIPTOR_SIZE) == 0;
+}
+
+bool fs_inode_in_tree_of(struct fs_inode *inode, const struct fscrypt_key_specifier *spec)
+{
+	struct fs_inode *parent = fs_inode_parent(inode);
+	bool found = uses_key(inode, spec) || (parent && uses_key(parent, spec));
+
+	fs_inode_put(parent);
+	return found;
+}
+
+/* Names are translated under dir_lock with a borrowed info, data under size_lock. */
+static void lock_users_out(struct fs_inode *inode, bool data)
+{
+	if (S_ISDIR(inode->type))
+		pthread_rwlock_wrlock(&inode->dir.dir_lock);
+	pthread_mutex_lock(&inode->crypt_lock);
+	if (data)
+		pthread_rwlock_wrlock(&inode->reg.size_lock);
+}
+
+static void let_users_in(struct fs_inode *inode, bool data)
+{
+	if (data)
+		pthread_rwlock_unlock(&inode->reg.size_lock);
+	pthread_mutex_unlock(&inode->crypt_lock);
+	if (S_ISDIR(inode->type))
+		pthread_rwlock_unlock(&inode->dir.dir_lock);
+}
+
+static struct fscrypt_info *take_info(struct fs_inode *inode)
+{
+	struct fscrypt_info *info = inode->info;
+
+	inode->info = NULL;
+	inode->keygen = 0;
+	return info;
+}
+
+static void evict_one(struct fs_inode *inode, void *arg)
+{
+	const struct fscrypt_key_specifier *spec = arg;
+	struct fscrypt_info *info = NULL;
+
+	lock_users_out(inode, false);
+	if (inode->info && fscrypt_info_uses_key(inode->info, spec) &&
+	    !(S_ISREG(inode->type) && inode->reg.handles > 0) && !fs_inode_is_pinned(inode))
+		info = take_info(inode);
+	let_users_in(inode, false);
+	fscrypt_put_info(info);
+}
+
+void fs_evict_key_users(struct fs_super *sb, const struct fscrypt_key_specifier *spec)
+{
+	fs_inode_for_each(sb, evict_one, (void *)spec);
+}
+
+/* ---- in use or not ---- */
+
+struct barring {
+	const struct fscrypt_key_specifier *spec;
+	enum fs_bar bar;
+};
+
+static bool is_revoked(const struct fs_inode *inode, const struct fscrypt_key_specifier *spec)
+{
+	return inode->info && fscrypt_info_uses_key(inode->info, spec) &&
+	       fscrypt_info_revoked(inode->info);
+}
+
+static void bar_one(struct fs_inode *inode, void *arg)
+{
+	const struct barring *b = arg;
+
+	if (!S_ISREG(inode->type))
+		return;
+	pthread_mutex_lock(&inode->crypt_lock);
+	if (is_revoked(inode, b->spec))
+		atomic_store(&inode->reg.bar, b->bar);
+	pthread_mutex_unlock(&inode->crypt_lock);
+}
+
+void fs_bar_key_users(struct fs_super *sb, const struct fscrypt_key_specifier *spec,
+		      enum fs_bar bar)
+{
+	struct barring b = { spec, bar };
+
+	fs_inode_for_each(sb, bar_one, &b);
+}
+
+static void revoke_one(struct fs_inode *inode, void *arg)
+{
+	const struct fscrypt_key_specifier *spec = arg;
+	bool data = S_ISREG(inode->type), retire = false;
+	struct fscrypt_info *info = NULL;
+
+	lock_users_out(inode, data);
+	if (is_revoked(inode, spec)) {
+		info = take_info(inode);
+		if (data && inode->reg.handles > 0) {
+			atomic_store(&inode->reg.bar, FS_BAR_ALL);
+			atomic_store(&inode->reg.revoked, true);
+			retire = true;
+		} else if (data) {
+			atomic_store(&inode->reg.bar, FS_BAR_NONE);
+		}
+	}
+	let_users_in(inode, data);
+	if (retire)
+		fs_inode_retire(inode);
+	fscrypt_put_info(info);
+}
+
+void fs_revoke_key_users(struct fs_super *sb, const struct fscrypt_key_specifier *spec)
+{
+	fs_inode_for_each(sb, revoke_one, (void *)spec);
+}

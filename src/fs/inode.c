@@ -1,0 +1,299 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* inode.c - inodes: one a backing object, referenced by the kernel, by handles and by names */
+#include "fs/inode.h"
+
+#include <errno.h>
+#include <malloc.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "fs/backing.h"
+#include "fs/context.h"
+#include "fs/itable.h"
+#include "fs/negative.h"
+#include "util/compiler.h"
+
+#define RELAX_FROM 50000 /* inodes: some 25 MiB */
+
+static void inode_free(struct fs_inode *inode)
+{
+	fscrypt_put_info(inode->info);
+	if (inode->keep_fd >= 0) {
+		close(inode->keep_fd);
+		atomic_fetch_sub(&inode->sb->kept, 1);
+	}
+	if (S_ISDIR(inode->type)) {
+		fs_context_forget_unsynced(inode);
+		fs_dirfd_drop(inode);
+		fs_negatives_free(inode->dir.neg);
+		pthread_rwlock_destroy(&inode->dir.dir_lock);
+	} else if (S_ISREG(inode->type)) {
+		pthread_rwlock_destroy(&inode->reg.size_lock);
+		rangelock_destroy(&inode->reg.range);
+	}
+	pthread_mutex_destroy(&inode->crypt_lock);
+	free(inode);
+}
+
+/*
+ * Drop @n references with the mutex held; what dies is put on *dead (by hash_next), aliases and
+ * all. Going up the parents is a loop, not a recursion: a chain of names can be thousands long.
+ */
+void fs_inode_put_locked(struct fs_itable *t, struct fs_inode *inode, struct fs_inode **dead)
+{
+	while (inode && --inode->refs == 0) {
+		struct fs_inode *up = NULL;
+		struct fs_alias *a;
+
+		fs_itable_unhash(t, inode);
+		while ((a = TAILQ_FIRST(&inode->aliases)) || (a = inode->last_name)) {
+			struct fs_inode *parent = a->parent;
+
+			if (a == inode->last_name)
+				inode->last_name = NULL;
+			else
+				fs_itable_unlink_alias(t, a);
+			free(a);
+			if (up)
+				fs_inode_put_locked(t, up, dead); /* only for hard links: shallow */
+			up = parent;
+		}
+		inode->hash_next = *dead;
+		*dead = inode;
+		inode = up;
+	}
+}
+
+void fs_inode_free_dead(struct fs_inode *dead)
+{
+	while (dead) {
+		struct fs_inode *next = dead->hash_next;
+
+		inode_free(dead);
+		dead = next;
+	}
+}
+
+static struct fs_inode *inode_alloc(struct fs_super *sb, const struct statx *stx)
+{
+	struct fs_inode *inode = calloc(1, sizeof(*inode));
+
+	if (!inode)
+		return NULL;
+	inode->sb = sb;
+	inode->dev = makedev(stx->stx_dev_major, stx->stx_dev_minor);
+	inode->ino = stx->stx_ino;
+	if (stx->stx_mask & STATX_BTIME) {
+		inode->btime_sec = stx->stx_btime.tv_sec;
+		inode->btime_nsec = stx->stx_btime.tv_nsec;
+	}
+	inode->type = stx->stx_mode & S_IFMT;
+	TAILQ_INIT(&inode->aliases);
+	inode->refs = 1;
+	inode->keep_fd = -1;
+	pthread_mutex_init(&inode->crypt_lock, NULL);
+	if (S_ISREG(inode->type)) {
+		pthread_rwlock_init(&inode->reg.size_lock, NULL);
+		rangelock_init(&inode->reg.range);
+		TAILQ_INIT(&inode->reg.files);
+	} else if (S_ISDIR(inode->type)) {
+		pthread_rwlock_init(&inode->dir.dir_lock, NULL);
+		inode->dir.fd = -1;
+	}
+	return inode;
+}
+
+int fs_inode_get(struct fs_super *sb, struct fs_inode *parent, const char *name,
+		 const struct statx *stx, bool lookup, struct fs_inode **ret_inode)
+{
+	struct fs_itable *t = sb->itable;
+	struct fs_inode *inode, *dead = NULL, *fresh = NULL;
+	struct fs_alias *a, *stale = NULL, *named = NULL;
+	dev_t dev = makedev(stx->stx_dev_major, stx->stx_dev_minor);
+
+	/* The common case first: known already, by this name. */
+	pthread_mutex_lock(&t->mutex);
+	inode = fs_itable_find(t, dev, stx->stx_ino);
+	if (inode && fs_inode_is(inode, stx) &&
+	    (!parent || ((a = fs_itable_find_alias(t, parent, name)) && a->inode == inode)))
+		goto found;
+	pthread_mutex_unlock(&t->mutex);
+
+	fresh = inode_alloc(sb, stx);
+	if (parent)
+		named = fs_itable_new_alias(parent, name);
+	if (!fresh || (parent && !named)) {
+		free(named);
+		if (fresh)
+			inode_free(fresh);
+		return -ENOMEM;
+	}
+
+	pthread_mutex_lock(&t->mutex);
+	inode = fs_itable_find(t, dev, stx->stx_ino);
+	if (inode && !fs_inode_is(inode, stx)) {
+		fs_itable_make_stale(t, inode);
+		inode = NULL;
+	}
+	if (!inode) {
+		inode = fresh;
+		fresh = NULL;
+		inode->refs = 0; /* the caller's reference is taken below */
+		fs_itable_add(t, inode);
+	}
+	if (parent) {
+		a = fs_itable_find_alias(t, parent, name);
+		if (a && a->inode != inode) { /* the name now leads elsewhere */
+			stale = fs_itable_retire_alias(t, a);
+			a = NULL;
+		}
+		if (!a) {
+			fs_itable_link_alias(t, named, inode);
+			named = NULL;
+		}
+	}
+found:
+	inode->refs++;
+	if (lookup && inode->nlookup++ == 0)
+		inode->refs++;
+	fs_itable_drop_alias(t, stale, &dead);
+	pthread_mutex_unlock(&t->mutex);
+	free(named);
+	if (fresh)
+		inode_free(fresh);
+	fs_inode_free_dead(dead);
+	*ret_inode = inode;
+	return 0;
+}
+
+void fs_inodes_relax(struct fs_super *sb)
+{
+	struct fs_itable *t = sb->itable;
+	bool trim;
+
+	pthread_mutex_lock(&t->mutex);
+	trim = t->peak >= RELAX_FROM && t->num_inodes < t->peak / 2;
+	if (trim)
+		t->peak = t->num_inodes;
+	pthread_mutex_unlock(&t->mutex);
+	/* The allocator would keep what is free for good: a listing of a large tree would show for
+	 * as long as the mount lives. */
+	if (trim)
+		malloc_trim(0);
+}
+
+void fs_inode_ref(struct fs_inode *inode)
+{
+	pthread_mutex_lock(&inode->sb->itable->mutex);
+	inode->refs++;
+	pthread_mutex_unlock(&inode->sb->itable->mutex);
+}
+
+void fs_inode_retire(struct fs_inode *inode)
+{
+	struct fs_itable *t = inode->sb->itable;
+
+	pthread_mutex_lock(&t->mutex);
+	if (inode->hashed && !inode->stale)
+		fs_itable_make_stale(t, inode);
+	pthread_mutex_unlock(&t->mutex);
+}
+
+void fs_inode_lookup(struct fs_inode *inode)
+{
+	pthread_mutex_lock(&inode->sb->itable->mutex);
+	if (inode->nlookup++ == 0)
+		inode->refs++;
+	pthread_mutex_unlock(&inode->sb->itable->mutex);
+}
+
+void fs_inode_put(struct fs_inode *inode)
+{
+	struct fs_inode *dead = NULL;
+	struct fs_itable *t;
+
+	if (!inode)
+		return;
+	t = inode->sb->itable;
+	pthread_mutex_lock(&t->mutex);
+	fs_inode_put_locked(t, inode, &dead);
+	pthread_mutex_unlock(&t->mutex);
+	fs_inode_free_dead(dead);
+}
+
+void fs_inode_forget(struct fs_inode *inode, uint64_t nlookup)
+{
+	struct fs_itable *t = inode->sb->itable;
+	struct fs_inode *dead = NULL;
+
+	pthread_mutex_lock(&t->mutex);
+	if (inode->nlookup) {
+		inode->nlookup -= MIN(nlookup, inode->nlookup);
+		if (inode->nlookup == 0)
+			fs_inode_put_locked(t, inode, &dead);
+	}
+	pthread_mutex_unlock(&t->mutex);
+	fs_inode_free_dead(dead);
+}
+
+bool fs_inode_is_pinned(struct fs_inode *inode)
+{
+	struct fs_itable *t = inode->sb->itable;
+	bool pinned;
+
+	/* The mount itself holds the root: that says nothing about anybody using it. */
+	pthread_mutex_lock(&t->mutex);
+	pinned = inode != inode->sb->root && inode->nlookup > 0;
+	pthread_mutex_unlock(&t->mutex);
+	return pinned;
+}
+
+void fs_inode_keep(struct fs_inode *inode, int fd)
+{
+	struct fs_itable *t = inode->sb->itable;
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+	pthread_mutex_lock(&t->mutex);
+	if (inode->keep_fd < 0) {
+		inode->keep_fd = fd;
+		fd = -1;
+		atomic_store(&inode->sb->kept_ms, now.tv_sec * 1000 + now.tv_nsec / 1000000);
+		atomic_fetch_add(&inode->sb->kept, 1);
+	}
+	pthread_mutex_unlock(&t->mutex);
+	if (fd >= 0)
+		close(fd);
+}
+
+void fs_inode_unkeep(struct fs_inode *inode)
+{
+	struct fs_itable *t = inode->sb->itable;
+	int fd = -1;
+
+	if (S_ISREG(inode->type))
+		atomic_store(&inode->reg.losing, false);
+	pthread_mutex_lock(&t->mutex);
+	if (!TAILQ_EMPTY(&inode->aliases)) {
+		fd = inode->keep_fd;
+		inode->keep_fd = -1;
+	}
+	pthread_mutex_unlock(&t->mutex);
+	if (fd >= 0) {
+		close(fd);
+		atomic_fetch_sub(&inode->sb->kept, 1);
+	}
+}
+
+int fs_inode_kept(struct fs_inode *inode)
+{
+	struct fs_itable *t = inode->sb->itable;
+	int fd;
+
+	/* Closed only when the inode dies: valid as long as the caller's reference. */
+	pthread_mutex_lock(&t->mutex);
+	fd = TAILQ_EMPTY(&inode->aliases) ? inode->keep_fd : -1;
+	pthread_mutex_unlock(&t->mutex);
+	return fd;
+}

@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* inode.h - the inode table: identity, names, look-up counts, lifetime */
+#ifndef FS_INODE_H
+#define FS_INODE_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+
+#include "fs/super.h"
+#include "util/rangelock.h"
+
+struct fs_negatives;
+
+/* A name under which an inode is known: a directory and a stored (backing) name in it. */
+struct fs_alias {
+	struct fs_inode *parent; /* referenced */
+	struct fs_inode *inode;
+	struct fs_alias *hash_next;
+	TAILQ_ENTRY(fs_alias) link; /* in inode->aliases */
+	uint32_t hash;
+	uint16_t len;
+	char name[];
+};
+
+enum fs_crypt_state {
+	FS_CRYPT_UNKNOWN,   /* not looked at yet */
+	FS_CRYPT_PLAIN,	    /* no context, none wanted */
+	FS_CRYPT_ENCRYPTED, /* ctx is valid as far as its length and version go */
+	FS_CRYPT_BAD,	    /* crypt_err says why: -EUCLEAN, -EINVAL, -EIO */
+};
+
+/* What is refused with ENOKEY on a regular file while its key is being revoked (revoke.c). */
+enum fs_bar {
+	FS_BAR_NONE,
+	FS_BAR_READS, /* opening, reading, changes of the size: all but data on its way to the store
+		       */
+	FS_BAR_ALL,
+};
+
+/*
+ * One backing object that the kernel, an open handle or a child's alias refers to. The FUSE node id
+ * is the address. Lock order (docs/locking.md): dir_lock of a parent, of a child; crypt_lock;
+ * size_lock; range; the super's rename_lock; itable's and dirfds' mutexes last.
+ */
+struct fs_inode {
+	struct fs_super *sb;
+	/* identity, immutable */
+	dev_t dev;
+	ino_t ino;
+	int64_t btime_sec;
+	uint32_t btime_nsec;
+	mode_t type; /* S_IFMT bits */
+
+	/* Protected by the itable's mutex */
+	struct fs_inode *hash_next;
+	TAILQ_HEAD(, fs_alias) aliases;
+	struct fs_alias *last_name; /* of a nameless file: where it was; not in the hash */
+	uint64_t nlookup;
+	uint32_t refs; /* nlookup > 0 counts as one */
+	bool hashed;
+	bool stale;  /* its number belongs to another object now */
+	int keep_fd; /* O_PATH, once it has no name left; else -1 */
+
+	/* Protected by crypt_lock; crypt, ctx and ctx_len do not change once crypt is ENCRYPTED */
+	pthread_mutex_t crypt_lock;
+	_Atomic int crypt; /* enum fs_crypt_state */
+	int crypt_err;
+	uint8_t ctx_len;
+	union fscrypt_context ctx;
+	_Atomic uint32_t vino; /* virtual number; 0: none, or not given yet (fs_context_settle()) */
+	uint32_t parent_vino;
+	uint8_t parent_nonce[FSCRYPT_FILE_NONCE_SIZE];
+	_Atomic bool ctx_stored;     /* the header or context file is in the store */
+	_Atomic bool ctx_unsynced;   /* stored but not fsynced (directories) */
+	_Atomic bool names_unsynced; /* directories: sidecars not fsynced */
+	struct fscrypt_info *info;   /* NULL: not set up; stays while handles are open */
+	uint64_t key_asked_ns;	     /* of CLOCK_MONOTONIC; when the kernel's keyrings last were */
+	uint64_t keygen;	     /* keyring generation at which set-up last gave -ENOKEY */
+
+	union {
+		struct { /* regular files */
+			pthread_rwlock_t
+				size_lock; /* shared: I/O below the size; exclusive: size changes */
+			struct rangelock range; /* data units being read, written or modified */
+			uint64_t size;	 /* Protected by size_lock; valid while handles > 0 */
+			bool tail_clean; /* Protected by size_lock: the sparse tail is a hole */
+			/* What was cut off inside a unit is zeros there, but not flushed yet. */
+			_Atomic bool tail_unsynced;
+			/* Made by this mount and never fsynced: nobody relies on it yet. */
+			_Atomic bool unsynced;
+			unsigned handles, writers;   /* Protected by crypt_lock */
+			TAILQ_HEAD(, fs_file) files; /* Protected by crypt_lock */
+			struct timespec kmtime; /* Protected by crypt_lock: what the kernel takes */
+			bool kmtime_valid;	/* for mtime (ll-mtime.c) */
+			_Atomic bool mtime_dirty;
+			_Atomic bool losing;  /* the last name goes while handles lead to it */
+			_Atomic bool cached;  /* the kernel has read some of it into its cache */
+			_Atomic bool filled;  /* it has written some of it from there */
+			_Atomic int bar;      /* enum fs_bar: what a lock does not let through */
+			_Atomic bool revoked; /* a lock has taken its handles' key, for good */
+			_Atomic bool late; /* pages that came in spite of that are being dropped */
+			_Atomic unsigned refused; /* writes that the bar has turned away */
+		} reg;
+		struct { /* directories */
+			pthread_rwlock_t
+				dir_lock;  /* shared: use of names; exclusive: changes of names */
+			int fd;		   /* Protected by dirfds' mutex; O_PATH, or -1 */
+			unsigned fd_users; /* Protected by dirfds' mutex */
+			TAILQ_ENTRY(fs_inode) lru; /* Protected by dirfds' mutex */
+			bool dead;		   /* Protected by dir_lock: rmdir has happened */
+			struct fs_negatives *neg;  /* Protected by crypt_lock; or NULL */
+		} dir;
+		struct {		     /* symlinks */
+			uint32_t target_len; /* Protected by crypt_lock; 0: not known */
+			uint64_t target_gen; /* keyring generation it belongs to */
+		} lnk;
+	};
+};
+
+int fs_itable_create(struct fs_super *sb);
+void fs_itable_destroy(struct fs_super *sb);
+
+/*
+ * The inode of @stx, known from now on as @name in @parent (NULL for the root). Takes a reference;
+ * with @lookup the kernel's look-up count is raised too. An entry of the same number but another
+ * birth time or type is stale and is replaced. -ENOMEM.
+ */
+int fs_inode_get(struct fs_super *sb, struct fs_inode *parent, const char *name,
+		 const struct statx *stx, bool lookup, struct fs_inode **ret_inode);
+void fs_inode_ref(struct fs_inode *inode);
+void fs_inode_put(struct fs_inode *inode);
+void fs_inode_forget(struct fs_inode *inode, uint64_t nlookup);
+
+/* After forgetting: where most of many inodes have gone, their memory goes back to the system. */
+void fs_inodes_relax(struct fs_super *sb);
+
+/* Whoever looks the object up from now on gets another inode than this one. */
+void fs_inode_retire(struct fs_inode *inode);
+
+/* Raise the kernel's look-up count by one: for an entry about to be replied. */
+void fs_inode_lookup(struct fs_inode *inode);
+
+/* The inode known as @name in @parent, referenced, or NULL. */
+struct fs_inode *fs_inode_find(struct fs_inode *parent, const char *name);
+
+/* After an unlink or rmdir: the name is gone. */
+void fs_alias_remove(struct fs_inode *parent, const char *name);
+/* After a rename: what @name in @parent stood for is now @new_name in @new_parent. -ENOMEM. */
+int fs_alias_move(struct fs_inode *parent, const char *name, struct fs_inode *new_parent,
+		  const char *new_name);
+/* After a link: one more name. -ENOMEM. */
+int fs_alias_add(struct fs_inode *inode, struct fs_inode *parent, const char *name);
+/* After RENAME_EXCHANGE. */
+int fs_alias_exchange(struct fs_inode *pa, const char *a, struct fs_inode *pb, const char *b);
+
+/* A name of the inode: its directory, referenced, and its stored name. -ESTALE when it has none. */
+int fs_inode_name(struct fs_inode *inode, struct fs_inode **ret_parent,
+		  char ret_name[static NAME_MAX_LEN + 1]);
+/* As above, and where a file was that has lost its last name. -ESTALE when it never had one. */
+int fs_inode_place(struct fs_inode *inode, struct fs_inode **ret_parent,
+		   char ret_name[static NAME_MAX_LEN + 1]);
+
+/* Whether none of its names is one that we could have given it in an encrypted directory. */
+bool fs_inode_is_foreign(struct fs_inode *inode);
+
+/* Whether the inode is known as @name in @parent; whether it is known by any other name. */
+bool fs_inode_has_name(struct fs_inode *inode, struct fs_inode *parent, const char *name);
+bool fs_inode_has_other_alias(struct fs_inode *inode, struct fs_inode *parent, const char *name);
+
+/* Whether the kernel still knows the inode: somebody has it open, mapped or as a working directory,
+ * or its name is cached. */
+bool fs_inode_is_pinned(struct fs_inode *inode);
+
+/*
+ * An O_PATH descriptor for an object that is about to lose its last name; taken over.
+ * fs_inode_kept() gives it back (not to be closed) once there is no name left, else -1.
+ */
+void fs_inode_keep(struct fs_inode *inode, int fd);
+int fs_inode_kept(struct fs_inode *inode);
+/* The name stays after all: the descriptor is closed. */
+void fs_inode_unkeep(struct fs_inode *inode);
+
+/* A directory that has an alias of the inode, referenced; NULL for the root and nameless inodes. */
+struct fs_inode *fs_inode_parent(struct fs_inode *inode);
+
+/* Calls @fn with each inode, referenced, no lock held; @fn may block. */
+void fs_inode_for_each(struct fs_super *sb, void (*fn)(struct fs_inode *inode, void *arg),
+		       void *arg);
+
+#endif

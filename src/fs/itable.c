@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* itable.c - the inode table's two hash tables, and a walk over all inodes */
+#include "fs/itable.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fs/backing.h"
+
+#define INITIAL_BUCKETS 1024
+
+static uint32_t mix(uint64_t x)
+{
+	x *= 0x9e3779b97f4a7c15ULL;
+	return (uint32_t)(x >> 32);
+}
+
+static uint32_t inode_hash(dev_t dev, ino_t ino)
+{
+	return mix((uint64_t)ino ^ ((uint64_t)dev << 48));
+}
+
+static uint32_t alias_hash(const struct fs_inode *parent, const char *name, size_t len)
+{
+	uint64_t h = (uintptr_t)parent >> 6;
+
+	for (size_t i = 0; i < len; i++)
+		h = (h ^ (uint8_t)name[i]) * 0x100000001b3ULL;
+	return mix(h);
+}
+
+int fs_itable_create(struct fs_super *sb)
+{
+	struct fs_itable *t = calloc(1, sizeof(*t));
+
+	if (!t)
+		return -ENOMEM;
+	t->inodes = calloc(INITIAL_BUCKETS, sizeof(*t->inodes));
+	t->aliases = calloc(INITIAL_BUCKETS, sizeof(*t->aliases));
+	if (!t->inodes || !t->aliases) {
+		free(t->inodes);
+		free(t->aliases);
+		free(t);
+		return -ENOMEM;
+	}
+	t->inode_buckets = t->alias_buckets = INITIAL_BUCKETS;
+	pthread_mutex_init(&t->mutex, NULL);
+	sb->itable = t;
+	return 0;
+}
+
+/* Growth that cannot get memory is no error: chains get longer. */
+static void grow_inodes(struct fs_itable *t)
+{
+	size_t n = t->inode_buckets * 2;
+	struct fs_inode **tab;
+
+	if (t->num_inodes <= t->inode_buckets || !(tab = calloc(n, sizeof(*tab))))
+		return;
+	for (size_t b = 0; b < t->inode_buckets; b++) {
+		struct fs_inode *i, *next;
+
+		for (i = t->inodes[b]; i; i = next) {
+			size_t to = inode_hash(i->dev, i->ino) & (n - 1);
+
+			next = i->hash_next;
+			i->hash_next = tab[to];
+			tab[to] = i;
+		}
+	}
+	free(t->inodes);
+	t->inodes = tab;
+	t->inode_buckets = n;
+}
+
+static void grow_aliases(struct fs_itable *t)
+{
+	size_t n = t->alias_buckets * 2;
+	struct fs_alias **tab;
+
+	if (t->num_aliases <= t->alias_buckets || !(tab = calloc(n, sizeof(*tab))))
+		return;
+	for (size_t b = 0; b < t->alias_buckets; b++) {
+		struct fs_alias *a, *next;
+
+		for (a = t->aliases[b]; a; a = next) {
+			size_t to = a->hash & (n - 1);
+
+			next = a->hash_next;
+			a->hash_next = tab[to];
+			tab[to] = a;
+		}
+	}
+	free(t->aliases);
+	t->aliases = tab;
+	t->alias_buckets = n;
+}
+
+struct fs_inode *fs_itable_find(struct fs_itable *t, dev_t dev, ino_t ino)
+{
+	struct fs_inode *i = t->inodes[inode_hash(dev, ino) & (t->inode_buckets - 1)];
+
+	while (i && (i->dev != dev || i->ino != ino))
+		i = i->hash_next;
+	return i;
+}
+
+void fs_itable_add(struct fs_itable *t, struct fs_inode *inode)
+{
+	struct fs_inode **bucket =
+		&t->inodes[inode_hash(inode->dev, inode->ino) & (t->inode_buckets - 1)];
+
+	inode->hash_next = *bucket;
+	*bucket = inode;
+	inode->hashed = true;
+	t->num_inodes++;
+	t->peak = MAX(t->peak, t->num_inodes);
+	grow_inodes(t);
+}
+
+void fs_itable_unhash(struct fs_itable *t, struct fs_inode *inode)
+{
+	struct fs_inode **p =
+		inode->stale
+			? &t->stale
+			: &t->inodes[inode_hash(inode->dev, inode->ino) & (t->inode_buckets - 1)];
+
+	if (!inode->hashed)
+		return;
+	while (*p != inode)
+		p = &(*p)->hash_next;
+	*p = inode->hash_next;
+	inode->hashed = inode->stale = false;
+	t->num_inodes--;
+}
+
+void fs_itable_make_stale(struct fs_itable *t, struct fs_inode *inode)
+{
+	fs_itable_unhash(t, inode);
+	inode->hash_next = t->stale;
+	t->stale = inode;
+	inode->hashed = inode->stale = true;
+	t->num_inodes++;
+}
+
+static struct fs_alias **alias_slot(struct fs_itable *t, const struct fs_inode *parent,
+				    const char *name, size_t len, uint32_t hash)
+{
+	struct fs_alias **p = &t->aliases[hash & (t->alias_buckets - 1)];
+
+	while (*p && ((*p)->hash != hash || (*p)->parent != parent || (*p)->len != len ||
+		      memcmp((*p)->name, name, len) != 0))
+		p = &(*p)->hash_next;
+	return p;
+}
+
+struct fs_alias *fs_itable_find_alias(struct fs_itable *t, const struct fs_inode *parent,
+				      const char *name)
+{
+	size_t len = strlen(name);
+
+	return *alias_slot(t, parent, name, len, alias_hash(parent, name, len));
+}
+
+struct fs_alias *fs_itable_new_alias(struct fs_inode *parent, const char *name)
+{
+	size_t len = strlen(name);
+	struct fs_alias *a = malloc(sizeof(*a) + len + 1);
+
+	if (!a)
+		return NULL;
+	a->parent = parent;
+	a->len = (uint16_t)len;
+	a->hash = alias_hash(parent, name, len);
+	memcpy(a->name, name, len + 1);
+	return a;
+}
+
+/* Newest first: the name that was used last is the likeliest to be used next. */
+void fs_itable_link_alias(struct fs_itable *t, struct fs_alias *a, struct fs_inode *inode)
+{
+	struct fs_alias **bucket = &t->aliases[a->hash & (t->alias_buckets - 1)];
+
+	a->inode = inode;
+	a->parent->refs++;
+	a->hash_next = *bucket;
+	*bucket = a;
+	TAILQ_INSERT_HEAD(&inode->aliases, a, link);
+	t->num_aliases++;
+	grow_aliases(t);
+}
+
+void fs_itable_unlink_alias(struct fs_itable *t, struct fs_alias *a)
+{
+	struct fs_alias **p = alias_slot(t, a->parent, a->name, a->len, a->hash);
+
+	*p = a->hash_next;
+	TAILQ_REMOVE(&a->inode->aliases, a, link);
+	t->num_aliases--;
+}
+
+struct fs_alias *fs_itable_retire_alias(struct fs_itable *t, struct fs_alias *a)
+{
+	struct fs_alias *old = a;
+
+	fs_itable_unlink_alias(t, a);
+	if (S_ISREG(a->inode->type) && TAILQ_EMPTY(&a->inode->aliases)) {
+		old = a->inode->last_name;
+		a->inode->last_name = a;
+	}
+	return old;
+}
+
+void fs_itable_drop_alias(struct fs_itable *t, struct fs_alias *a, struct fs_inode **dead)
+{
+	if (!a)
+		return;
+	fs_inode_put_locked(t, a->parent, dead);
+	free(a);
+}
+
+void fs_inode_for_each(struct fs_super *sb, void (*fn)(struct fs_inode *inode, void *arg),
+		       void *arg)
+{
+	struct fs_itable *t = sb->itable;
+	struct fs_inode **list;
+	size_t n = 0;
+
+	pthread_mutex_lock(&t->mutex);
+	list = malloc((t->num_inodes + 1) * sizeof(*list));
+	for (size_t b = 0; list && b <= t->inode_buckets; b++)
+		for (struct fs_inode *i = b < t->inode_buckets ? t->inodes[b] : t->stale; i;
+		     i = i->hash_next) {
+			i->refs++;
+			list[n++] = i;
+		}
+	pthread_mutex_unlock(&t->mutex);
+	for (size_t k = 0; k < n; k++) {
+		fn(list[k], arg);
+		fs_inode_put(list[k]);
+	}
+	free(list);
+}
+
+void fs_itable_destroy(struct fs_super *sb)
+{
+	struct fs_itable *t = sb->itable;
+	struct fs_inode *dead = NULL;
+
+	if (!t)
+		return;
+	/* The kernel sends no FORGET for what it still knew at the end. */
+	for (size_t b = 0; b <= t->inode_buckets; b++)
+		for (;;) {
+			struct fs_inode *i = b < t->inode_buckets ? t->inodes[b] : t->stale;
+			struct fs_alias *a;
+
+			if (!i)
+				break;
+			fs_itable_unhash(t, i);
+			while ((a = TAILQ_FIRST(&i->aliases))) {
+				fs_itable_unlink_alias(t, a);
+				free(a);
+			}
+			free(i->last_name);
+			i->hash_next = dead;
+			dead = i;
+		}
+	fs_inode_free_dead(dead);
+	free(t->inodes);
+	free(t->aliases);
+	pthread_mutex_destroy(&t->mutex);
+	free(t);
+	sb->itable = NULL;
+}

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* itable.h - inside of the inode table: for itable.c, inode.c and alias.c only */
+#ifndef FS_ITABLE_H
+#define FS_ITABLE_H
+
+#include "fs/inode.h"
+
+/*
+ * Two hash tables under one mutex: inodes by (device, number), names by (parent, stored name). The
+ * sections under it are short and free of system calls. Tables double when they fill up and never
+ * shrink: their size is bounded by what the kernel remembers.
+ */
+struct fs_itable {
+	pthread_mutex_t mutex;
+	struct fs_inode **inodes; /* Protected by mutex, as all below */
+	struct fs_alias **aliases;
+	size_t inode_buckets, alias_buckets; /* powers of two */
+	size_t num_inodes, num_aliases;
+	size_t peak; /* the most inodes since memory was last given back */
+	/* Those whose number belongs to another object now, until the kernel forgets them. */
+	struct fs_inode *stale;
+};
+
+/* All but fs_itable_new_alias() and fs_inode_free_dead() want the mutex held. */
+
+/* itable.c */
+struct fs_inode *fs_itable_find(struct fs_itable *t, dev_t dev, ino_t ino);
+void fs_itable_add(struct fs_itable *t, struct fs_inode *inode);
+void fs_itable_unhash(struct fs_itable *t, struct fs_inode *inode);
+/* Its number has been given to another object: out of the way, but not out of sight. */
+void fs_itable_make_stale(struct fs_itable *t, struct fs_inode *inode);
+struct fs_alias *fs_itable_find_alias(struct fs_itable *t, const struct fs_inode *parent,
+				      const char *name);
+struct fs_alias *fs_itable_new_alias(struct fs_inode *parent, const char *name);
+void fs_itable_link_alias(struct fs_itable *t, struct fs_alias *a, struct fs_inode *inode);
+/* Takes the alias out; it is the caller's now, with its reference on the parent. */
+void fs_itable_unlink_alias(struct fs_itable *t, struct fs_alias *a);
+/*
+ * Takes the alias out for good. Where the last one of a file was is remembered (last_name): what a
+ * file without a name is, encrypted or not and with which policy, still follows from it. Returns
+ * what is left over for fs_itable_drop_alias(), or NULL.
+ */
+struct fs_alias *fs_itable_retire_alias(struct fs_itable *t, struct fs_alias *a);
+/* Frees one that is not linked (NULL is fine), with its reference on the parent. */
+void fs_itable_drop_alias(struct fs_itable *t, struct fs_alias *a, struct fs_inode **dead);
+
+/* inode.c: drop a reference; what dies with it is put on *dead, to be freed without the mutex. */
+void fs_inode_put_locked(struct fs_itable *t, struct fs_inode *inode, struct fs_inode **dead);
+void fs_inode_free_dead(struct fs_inode *dead);
+
+#endif

@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* ll-attr.c - attributes, symlinks' targets, extended attributes: decode, call fs, reply once */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fs/ll/ll.h"
+#include "fs/symlink.h"
+
+void ll_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	struct fs_inode *inode = ll_inode(req, ino);
+	struct stat attr;
+	int err, bar = S_ISREG(inode->type) ? atomic_load(&inode->reg.bar) : FS_BAR_NONE;
+
+	/*
+	 * Before a write(2) into its cache the kernel asks for the attributes by the handle, if it
+	 * does not have them: the only chance to refuse it.
+	 */
+	if (bar == FS_BAR_ALL && fi) {
+		ll_reply_err(req, -ENOKEY);
+		return;
+	}
+	err = fs_getattr(inode, &attr);
+	if (bar != FS_BAR_NONE && err == 0)
+		fuse_reply_attr(req, &attr, 0);
+	else
+		ll_reply_attr(req, err, &attr);
+}
+
+/* access(2) and chdir(2), where the kernel does not check by itself. */
+void ll_access(fuse_req_t req, fuse_ino_t ino, int mask)
+{
+	ll_reply_err(req, fs_access(ll_inode(req, ino), mask));
+}
+
+static unsigned set_mask(int to_set)
+{
+	static const struct {
+		int fuse;
+		unsigned fs;
+	} map[] = {
+		{ FUSE_SET_ATTR_MODE, FS_SET_MODE },
+		{ FUSE_SET_ATTR_UID, FS_SET_UID },
+		{ FUSE_SET_ATTR_GID, FS_SET_GID },
+		{ FUSE_SET_ATTR_SIZE, FS_SET_SIZE },
+		{ FUSE_SET_ATTR_ATIME, FS_SET_ATIME },
+		{ FUSE_SET_ATTR_MTIME, FS_SET_MTIME },
+		{ FUSE_SET_ATTR_ATIME_NOW, FS_SET_ATIME_NOW },
+		{ FUSE_SET_ATTR_MTIME_NOW, FS_SET_MTIME_NOW },
+	};
+	unsigned set = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(map); i++)
+		if (to_set & map[i].fuse)
+			set |= map[i].fs;
+	return set;
+}
+
+void ll_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to_set,
+		struct fuse_file_info *fi)
+{
+	struct fs_inode *inode = ll_inode(req, ino);
+	struct fs_file *file = fi && S_ISREG(inode->type) ? ll_file(fi) : NULL;
+	struct stat after;
+	int err;
+
+	/*
+	 * Times from the kernel's own clock come when it syncs or lets go of a file. A lock has
+	 * brought them to the store already when it revoked the handles: they are no error then.
+	 */
+	if (S_ISREG(inode->type) && atomic_load(&inode->reg.revoked) &&
+	    (to_set & FUSE_SET_ATTR_CTIME) &&
+	    !(to_set & ~(FUSE_SET_ATTR_CTIME | FUSE_SET_ATTR_MTIME))) {
+		err = fs_getattr(inode, &after);
+		if (err == 0)
+			fuse_reply_attr(req, &after, 0);
+		else
+			ll_reply_err(req, err);
+		return;
+	}
+	/* A truncation that moves the kernel's clock brings the time along; any other moves none.
+	 */
+	if ((to_set & FUSE_SET_ATTR_SIZE) &&
+	    !(to_set & (FUSE_SET_ATTR_MTIME | FUSE_SET_ATTR_MTIME_NOW)) &&
+	    ll_mtime_known(ll_session_of(req), inode, &attr->st_mtim))
+		to_set |= FUSE_SET_ATTR_MTIME;
+	err = fs_setattr(inode, file, attr, set_mask(to_set), &after);
+	if (ll_space_again(ll_session_of(req), err))
+		err = fs_setattr(inode, file, attr, set_mask(to_set), &after);
+	if (err == 0 && (to_set & (FUSE_SET_ATTR_MTIME | FUSE_SET_ATTR_MTIME_NOW)))
+		ll_mtime_set(ll_session_of(req), inode, &after);
+	if (err == 0 && (to_set & FUSE_SET_ATTR_SIZE) && ll_wire_kill_suidgid()) {
+		struct fs_file *use;
+
+		err = fs_file_borrow(inode, true, &use);
+		if (err == 0) {
+			err = ll_kill_suidgid(req, use);
+			fs_file_return(use);
+		}
+		if (err == 0)
+			err = fs_getattr(inode, &after);
+	}
+	ll_reply_attr(req, err, &after);
+}
+
+void ll_readlink(fuse_req_t req, fuse_ino_t ino)
+{
+	char target[FSCRYPT_MAX_SYMLINK_PAYLOAD];
+	size_t len;
+	int err = fs_readlink(ll_inode(req, ino), target, &len);
+
+	if (err < 0)
+		ll_reply_err(req, err);
+	else
+		fuse_reply_readlink(req, target);
+}
+
+void ll_statfs(fuse_req_t req, fuse_ino_t ino)
+{
+	struct statvfs st;
+	int err;
+
+	ll_space_settle(ll_session_of(req));
+	err = fs_statfs(ll_session_of(req)->sb, &st);
+
+	if (err < 0)
+		ll_reply_err(req, err);
+	else
+		fuse_reply_statfs(req, &st);
+}
+
+/* An answer of n bytes at @buf, or only the count when the caller asked for that (@size 0). */
+static void reply_xattr(fuse_req_t req, ssize_t n, const char *buf, size_t size)
+{
+	if (n < 0)
+		ll_reply_err(req, (int)n);
+	else if (size == 0)
+		fuse_reply_xattr(req, (size_t)n);
+	else
+		fuse_reply_buf(req, buf, (size_t)n);
+}
+
+void ll_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size)
+{
+	char small[1024];
+	char *buf = size <= sizeof(small) ? small : malloc(size);
+
+	reply_xattr(req, buf ? fs_getxattr(ll_inode(req, ino), name, buf, size) : -ENOMEM, buf,
+		    size);
+	if (buf != small)
+		free(buf);
+}
+
+void ll_listxattr(fuse_req_t req, fuse_ino_t ino, size_t size)
+{
+	char small[1024];
+	char *buf = size <= sizeof(small) ? small : malloc(size);
+
+	reply_xattr(req, buf ? fs_listxattr(ll_inode(req, ino), buf, size) : -ENOMEM, buf, size);
+	if (buf != small)
+		free(buf);
+}
+
+/*
+ * A write takes file capabilities away, in the backing as well. Data from before them that still
+ * waits in the kernel's cache must not do so later; writing it out needs workers: not on this one.
+ */
+#define CAPS_NAME "security.capability"
+
+struct caps_job {
+	struct work work;
+	fuse_req_t req;
+	struct ll_session *s;
+	struct fs_inode *inode; /* referenced */
+	size_t size;
+	int flags;
+	char value[];
+};
+
+static void set_caps_written_back(struct work *work)
+{
+	struct caps_job *job = container_of(work, struct caps_job, work);
+	int err = ll_notify_write_back(job->s, job->inode);
+
+	if (err == 0 || err == -ENOENT)
+		err = fs_setxattr(job->inode, CAPS_NAME, job->value, job->size, job->flags);
+	ll_reply_err(job->req, err);
+	fs_inode_put(job->inode);
+	free(job);
+}
+
+static void set_caps(fuse_req_t req, struct fs_inode *inode, const char *value, size_t size,
+		     int flags)
+{
+	struct ll_session *s = ll_session_of(req);
+	struct caps_job *job = malloc(sizeof(*job) + size);
+
+	if (!job) {
+		ll_reply_err(req, -ENOMEM);
+		return;
+	}
+	*job = (struct caps_job){ { set_caps_written_back, NULL }, req, s, inode, size, flags };
+	memcpy(job->value, value, size);
+	fs_inode_ref(inode);
+	workqueue_queue(s->notifier, &job->work);
+}
+
+static int drop_sgid(struct fs_inode *inode)
+{
+	struct stat st;
+	int err = fs_getattr(inode, &st);
+
+	if (err < 0 || !(st.st_mode & S_ISGID))
+		return err;
+	st.st_mode &= ~(mode_t)S_ISGID;
+	return fs_setattr(inode, NULL, &st, FS_SET_MODE, &st);
+}
+
+void ll_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name, const char *value, size_t size,
+		 int flags)
+{
+	struct fs_inode *inode = ll_inode(req, ino);
+	struct ll_session *s = ll_session_of(req);
+	int err;
+
+	if (strcmp(name, CAPS_NAME) == 0 && s->writeback_active && S_ISREG(inode->type)) {
+		set_caps(req, inode, value, size, flags);
+		return;
+	}
+	err = fs_setxattr(inode, name, value, size, flags);
+	if (ll_space_again(s, err))
+		err = fs_setxattr(inode, name, value, size, flags);
+	if (err == 0 && ll_wire_kill_suidgid())
+		err = drop_sgid(inode);
+	ll_reply_err(req, err);
+}
+
+void ll_removexattr(fuse_req_t req, fuse_ino_t ino, const char *name)
+{
+	ll_reply_err(req, fs_removexattr(ll_inode(req, ino), name));
+}
