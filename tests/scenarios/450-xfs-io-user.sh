@@ -61,7 +61,8 @@ io $ann "$M" "enckey_status 0123456789abcdef"
 io $ann "$M" "rm_enckey 0123456789abcdef"
 _umount
 
-# One's own mount: one is its administrator, v1 keys and all.
+# One's own mount: one is its administrator, v1 keys and all. fusermount3 wants a user with a name.
+ann=$(id -u nobody)
 install -d -o $ann -g $ann "$T/home"
 S=$T/home/store M=$T/home/mnt
 _as $ann $ann sh -c "'$FUSCRYPT' init --no-policy '$S' >'$T/home/log' && mkdir '$M' && '$FUSCRYPT' mount --locked '$S' '$M' </dev/null" ||
