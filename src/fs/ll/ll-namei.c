@@ -7,31 +7,24 @@
 #include "fs/ll/ll.h"
 #include "fs/negative.h"
 
-/*
- * Written down after the reply: a lock that took the list before the kernel has the name would not
- * find it there, and never again. Puts @dir, which the kernel may forget from the reply on.
- */
-static void note_absent(struct fs_inode *dir, const char *name)
-{
-	fs_negative_note(dir, name);
-	fs_inode_put(dir);
-}
-
 void ll_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
 	struct fs_inode *dir = ll_inode(req, parent);
 	struct fs_entry entry;
 	int err = fs_lookup(dir, name, &entry);
 
+	/*
+	 * Written down before the reply, which may be put where @name is. A lock that takes the
+	 * list before the kernel has the name finds it yet: to take a name back the kernel waits
+	 * for the look-ups that are under way in the directory.
+	 */
 	if (err == -ENOENT)
-		fs_inode_ref(dir);
+		fs_negative_note(dir, name);
 	/* A key in the kernel's keyrings comes without a word: not to be remembered. */
 	if (err == -ENOENT && ll_session_of(req)->keys && fs_context_is_locked(dir))
 		ll_reply_err(req, err);
 	else
 		ll_reply_entry(req, err, &entry);
-	if (err == -ENOENT)
-		note_absent(dir, name);
 }
 
 void ll_forget(fuse_req_t req, fuse_ino_t ino, uint64_t nlookup)
@@ -117,10 +110,8 @@ void ll_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t parent, const char *name
 static void reply_name(fuse_req_t req, struct fs_inode *dir, const char *name, int err, bool absent)
 {
 	if (absent)
-		fs_inode_ref(dir);
+		fs_negative_note(dir, name);
 	ll_reply_err(req, err);
-	if (absent)
-		note_absent(dir, name);
 }
 
 void ll_unlink(fuse_req_t req, fuse_ino_t parent, const char *name)
