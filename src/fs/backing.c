@@ -386,7 +386,8 @@ static int open_lent(const char *path, int pathfd, int flags)
 	return fd < 0 ? err : fd;
 }
 
-int fs_inode_open(struct fs_inode *inode, int flags)
+/* A descriptor of an object by its O_PATH one: for what has no name, or may not be opened yet. */
+static int reopen(struct fs_inode *inode, int flags)
 {
 	struct fs_procpath proc;
 	int pathfd, fd;
@@ -394,17 +395,52 @@ int fs_inode_open(struct fs_inode *inode, int flags)
 	pathfd = fs_inode_open_path(inode);
 	if (pathfd < 0)
 		return pathfd;
-	flags |= O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
-	if (atomic_load(&inode->sb->noatime) || atomic_load(&inode->sb->read_only))
-		flags |= O_NOATIME;
 	proc = fs_procpath(pathfd);
 	fd = open_somehow(inode->sb, AT_FDCWD, proc.s, flags);
-	if (fd == -EPERM && (flags & O_NOATIME)) { /* for the owner of a file only */
-		flags &= ~O_NOATIME;
-		fd = open_somehow(inode->sb, AT_FDCWD, proc.s, flags);
-	}
 	if (fd == -EACCES && !inode->sb->privileged && S_ISREG(inode->type))
 		fd = open_lent(proc.s, pathfd, flags);
 	close(pathfd);
+	return fd;
+}
+
+/*
+ * By its name, and looked at afterwards: a third of what going by /proc costs. What somebody else
+ * may have put there instead is closed again: O_NONBLOCK and O_NOCTTY keep that from doing more.
+ * -ESTALE, and whatever openat() says.
+ */
+static int open_by_name(struct fs_inode *inode, int flags)
+{
+	struct fs_path path;
+	struct statx stx;
+	int fd, err = fs_path_get(inode, &path);
+
+	if (err < 0)
+		return err;
+	fd = path.name[0] ? open_somehow(inode->sb, path.dirfd, path.name, flags | O_NOFOLLOW)
+			  : -ESTALE;
+	fs_path_put(&path);
+	if (fd < 0)
+		return fd;
+	err = statx_fd(fd, &stx);
+	if (err == 0 && !fs_inode_is(inode, &stx))
+		err = -ESTALE;
+	if (err < 0)
+		close(fd);
+	return err < 0 ? err : fd;
+}
+
+int fs_inode_open(struct fs_inode *inode, int flags)
+{
+	int fd;
+
+	flags |= O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
+	if (atomic_load(&inode->sb->noatime) || atomic_load(&inode->sb->read_only))
+		flags |= O_NOATIME;
+	fd = open_by_name(inode, flags);
+	if (fd >= 0 || fd == -ENOENT)
+		return fd == -ENOENT ? -ESTALE : fd;
+	fd = reopen(inode, flags);
+	if (fd == -EPERM && (flags & O_NOATIME)) /* for the owner of a file only */
+		fd = reopen(inode, flags & ~O_NOATIME);
 	return fd;
 }

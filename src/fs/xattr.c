@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* xattr.c - extended attributes and ACLs, passed through to the backing object */
 #include <errno.h>
+#include <fcntl.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
@@ -11,15 +14,13 @@
 #include "fs/file.h"
 
 /*
- * Reading goes by "descriptor of the directory / stored name" in one call: ls asks for two
- * attributes of every file. Our own renames are kept out by the directory's lock. Writing goes by a
- * descriptor of the object itself, checked.
+ * Reading goes by the directory's descriptor and the stored name in one call: ls asks for two
+ * attributes of every file, and the kernel for one of each file that is written. Our own renames
+ * are kept out by the directory's lock. Writing goes by a descriptor of the object itself, checked.
  */
 struct xattr_path {
 	struct fs_path path;
-	int fd;	     /* of an inode that only handles lead to; else -1 */
-	bool follow; /* a magic link */
-	char s[64 + NAME_MAX_LEN];
+	int fd; /* of an inode that only handles lead to; else -1 */
 };
 
 static int xattr_path_get(struct fs_inode *inode, struct xattr_path *xp)
@@ -34,13 +35,9 @@ static int xattr_path_get(struct fs_inode *inode, struct xattr_path *xp)
 		xp->path.parent = NULL;
 		xp->path.dirfd = xp->fd;
 		xp->path.name[0] = '\0';
-	} else if (err < 0) {
-		return err;
+		err = 0;
 	}
-	xp->follow = !xp->path.name[0];
-	snprintf(xp->s, sizeof(xp->s), "/proc/self/fd/%d%s%s", xp->path.dirfd,
-		 xp->follow ? "" : "/", xp->path.name);
-	return 0;
+	return err;
 }
 
 static void xattr_path_put(struct xattr_path *xp)
@@ -50,17 +47,88 @@ static void xattr_path_put(struct xattr_path *xp)
 		close(xp->fd);
 }
 
+#ifndef SYS_getxattrat
+#define SYS_getxattrat	464
+#define SYS_listxattrat 465
+#endif
+
+/* struct xattr_args of Linux 6.13. */
+struct getxattrat_args {
+	uint64_t value __attribute__((aligned(8)));
+	uint32_t size;
+	uint32_t flags;
+};
+
+static _Atomic bool no_xattrat;
+
+/* Whether the newer calls are there; if not, they are not tried again. */
+static bool xattrat_answered(ssize_t n)
+{
+	if (n >= 0 || errno != ENOSYS)
+		return true;
+	atomic_store(&no_xattrat, true);
+	return false;
+}
+
+/*
+ * By way of /proc, which costs three times as much: before Linux 6.13, and for what has no name but
+ * an O_PATH descriptor, which the newer calls refuse. That one is a magic link, to be followed.
+ */
+struct xattr_proc {
+	char s[64 + NAME_MAX_LEN];
+};
+
+static struct xattr_proc xattr_proc(const struct xattr_path *xp)
+{
+	struct xattr_proc proc;
+
+	snprintf(proc.s, sizeof(proc.s), "/proc/self/fd/%d%s%s", xp->path.dirfd,
+		 xp->path.name[0] ? "/" : "", xp->path.name);
+	return proc;
+}
+
+static ssize_t read_xattr(const struct xattr_path *xp, const char *name, void *value, size_t size)
+{
+	struct getxattrat_args args = { .value = (uintptr_t)value, .size = (uint32_t)size };
+	struct xattr_proc proc;
+	ssize_t n;
+
+	if (xp->path.name[0] && !atomic_load(&no_xattrat)) {
+		n = syscall(SYS_getxattrat, xp->path.dirfd, xp->path.name, AT_SYMLINK_NOFOLLOW,
+			    name, &args, sizeof(args));
+		if (xattrat_answered(n))
+			return n < 0 ? -errno : n;
+	}
+	proc = xattr_proc(xp);
+	n = xp->path.name[0] ? lgetxattr(proc.s, name, value, size)
+			     : getxattr(proc.s, name, value, size);
+	return n < 0 ? -errno : n;
+}
+
+static ssize_t list_xattrs(const struct xattr_path *xp, char *list, size_t size)
+{
+	struct xattr_proc proc;
+	ssize_t n;
+
+	if (xp->path.name[0] && !atomic_load(&no_xattrat)) {
+		n = syscall(SYS_listxattrat, xp->path.dirfd, xp->path.name, AT_SYMLINK_NOFOLLOW,
+			    list, size);
+		if (xattrat_answered(n))
+			return n < 0 ? -errno : n;
+	}
+	proc = xattr_proc(xp);
+	n = xp->path.name[0] ? llistxattr(proc.s, list, size) : listxattr(proc.s, list, size);
+	return n < 0 ? -errno : n;
+}
+
 ssize_t fs_getxattr(struct fs_inode *inode, const char *name, void *value, size_t size)
 {
 	struct xattr_path xp;
-	ssize_t n;
-	int err = xattr_path_get(inode, &xp);
+	ssize_t n = xattr_path_get(inode, &xp);
 
-	if (err < 0)
-		return err;
-	n = xp.follow ? getxattr(xp.s, name, value, size) : lgetxattr(xp.s, name, value, size);
 	if (n < 0)
-		n = -errno;
+		return n;
+	n = read_xattr(&xp, name, value, size);
 	xattr_path_put(&xp);
 	return n;
 }
@@ -68,14 +136,11 @@ ssize_t fs_getxattr(struct fs_inode *inode, const char *name, void *value, size_
 ssize_t fs_listxattr(struct fs_inode *inode, char *list, size_t size)
 {
 	struct xattr_path xp;
-	ssize_t n;
-	int err = xattr_path_get(inode, &xp);
+	ssize_t n = xattr_path_get(inode, &xp);
 
-	if (err < 0)
-		return err;
-	n = xp.follow ? listxattr(xp.s, list, size) : llistxattr(xp.s, list, size);
 	if (n < 0)
-		n = -errno;
+		return n;
+	n = list_xattrs(&xp, list, size);
 	xattr_path_put(&xp);
 	return n;
 }

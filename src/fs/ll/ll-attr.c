@@ -141,13 +141,22 @@ static void reply_xattr(fuse_req_t req, ssize_t n, const char *buf, size_t size)
 		fuse_reply_buf(req, buf, (size_t)n);
 }
 
+#define SELINUX_NAME "security.selinux"
+
 void ll_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size)
 {
 	char small[1024];
 	char *buf = size <= sizeof(small) ? small : malloc(size);
+	ssize_t n = buf ? fs_getxattr(ll_inode(req, ino), name, buf, size) : -ENOMEM;
 
-	reply_xattr(req, buf ? fs_getxattr(ll_inode(req, ino), name, buf, size) : -ENOMEM, buf,
-		    size);
+	/*
+	 * Without SELinux a label is an attribute like others, and can be read where there is one.
+	 * Where there is none, ls -l is told that there are none here, and does not ask for the
+	 * next file's: that is one request in two of a long listing.
+	 */
+	if (n == -ENODATA && ll_session_of(req)->no_selinux && strcmp(name, SELINUX_NAME) == 0)
+		n = -EOPNOTSUPP;
+	reply_xattr(req, n, buf, size);
 	if (buf != small)
 		free(buf);
 }

@@ -92,15 +92,16 @@ struct direct_job {
 	struct ll_session *s;
 	struct fs_inode *inode;
 	size_t size;
-	off_t off;
 };
 
 static void direct_written(struct work *work)
 {
 	struct direct_job *job = container_of(work, struct direct_job, work);
 
-	fuse_lowlevel_notify_inval_inode(job->s->se, ll_nodeid(job->inode), job->off,
-					 (off_t)job->size);
+	/* All of it, so that the next direct write need not do so unless somebody has read since.
+	 */
+	atomic_store(&job->inode->reg.cached, false);
+	fuse_lowlevel_notify_inval_inode(job->s->se, ll_nodeid(job->inode), 0, 0);
 	fuse_reply_write(job->req, job->size);
 	free(job);
 }
@@ -140,7 +141,7 @@ void ll_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size, off_
 		ll_reply_err(req, -ENOMEM);
 		return;
 	}
-	*job = (struct direct_job){ { direct_written, NULL }, req, s, file->inode, size, off };
+	*job = (struct direct_job){ { direct_written, NULL }, req, s, file->inode, size };
 	workqueue_queue(s->notifier, &job->work);
 }
 

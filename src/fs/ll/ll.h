@@ -24,6 +24,7 @@ struct ll_session {
 	struct ll_keys *keys;	    /* ll-keys.c; NULL: the kernel's keyrings are not used */
 	bool writeback;		    /* asked for */
 	bool writeback_active;	    /* the kernel agreed */
+	bool no_selinux;	    /* the machine has none */
 	bool kernel_checks;	    /* the kernel checks permissions, ACLs too */
 	double timeout;		    /* seconds names and attributes are good for */
 	struct workqueue *notifier; /* one thread: the only one that sends notifications */
