@@ -7,6 +7,7 @@
 #include "blk/blk.h"
 #include "blkcrypto/blk-device.h"
 #include "cli/msg.h"
+#include "cli/stdfds.h"
 #include "crypto/selftest.h"
 #include "util/log.h"
 
@@ -96,6 +97,8 @@ int main(int argc, char **argv)
 {
 	const struct verb *verb;
 
+	if (stdfds_open() < 0)
+		return BLK_EXIT_FAILED;
 	msg_program = "fuscrypt-blk";
 	log_init("fuscrypt-blk", LOG_LVL_ERR, false);
 	signal(SIGPIPE, SIG_IGN); /* a closed pipe is an error of write(2), with a message */

@@ -106,18 +106,14 @@ static int take_option(struct init *in, int c)
 
 static int check_combination(const struct init *in)
 {
-	unsigned i;
-
 	if (in->no_policy && (in->keys.count > 0 || in->policy_opts.any))
 		return verb_usage(in->verb,
 				  "--no-policy leaves the root plain: no key and no policy "
 				  "options go with it");
 	if (in->policy_opts.v1 && in->policy_opts.log2_data_unit_size)
 		return verb_usage(in->verb, "--data-unit-size needs a policy of version 2");
-	for (i = 1; i < in->keys.count; i++)
-		if (in->keys.list[i].kind != KEY_SOURCE_EXTPASS ||
-		    in->keys.list[i - 1].kind != KEY_SOURCE_EXTPASS)
-			return verb_usage(in->verb, "only one of --key, --passfile and --extpass");
+	if (key_sources_count(&in->keys) > 1)
+		return verb_usage(in->verb, "only one of --key, --passfile and --extpass");
 	return 0;
 }
 

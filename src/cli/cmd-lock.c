@@ -369,6 +369,8 @@ int cmd_unlock(const struct verb *verb, int argc, char **argv)
 				    optarg) < 0)
 			return verb_usage(verb, "too many sources of keys");
 	}
+	if (key_sources_count(&sources) > 1)
+		return verb_usage(verb, "only one of --key, --passfile and --extpass");
 	r = verb_want_args(verb, argc, 1);
 	if (r)
 		return r;

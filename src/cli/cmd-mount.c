@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* cmd-mount.c - fuscrypt mount, fuscrypt STORE MNT, and what mount(8) calls */
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -105,7 +106,8 @@ static int mount_store(struct mount_opts *opts, const char *source, const char *
 
 static int take_option(const struct verb *verb, struct mount_opts *opts, int c)
 {
-	char why[512], *end;
+	unsigned long pid;
+	char why[512];
 	int r = 0;
 
 	switch (c) {
@@ -131,9 +133,11 @@ static int take_option(const struct verb *verb, struct mount_opts *opts, int c)
 		opts->no_fallback = true;
 		break;
 	case OPT_NOTIFYPID:
-		opts->notify_pid = strtol(optarg, &end, 10);
-		if (*end || opts->notify_pid <= 0)
-			return verb_usage(verb, "--notifypid %s: is no process", optarg);
+		/* What does not fit a pid_t could become -1: all processes of the user. */
+		r = verb_take_number(verb, optarg, 1, INT_MAX, &pid);
+		if (r)
+			return r;
+		opts->notify_pid = (pid_t)pid;
 		break;
 	case 'f':
 		opts->foreground = true;

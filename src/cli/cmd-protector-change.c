@@ -100,17 +100,6 @@ static int take_option(struct job *job, int c)
 	}
 }
 
-/* Programs given one after the other are one program and its words. */
-static unsigned count_sources(const struct key_sources *sources)
-{
-	unsigned i, n = 0;
-
-	for (i = 0; i < sources->count; i++)
-		n += i == 0 || sources->list[i].kind != KEY_SOURCE_EXTPASS ||
-		     sources->list[i - 1].kind != KEY_SOURCE_EXTPASS;
-	return n;
-}
-
 static int parse(struct job *job, int argc, char **argv)
 {
 	bool first = true;
@@ -129,7 +118,7 @@ static int parse(struct job *job, int argc, char **argv)
 		r = take_id(job, argv[optind++]);
 	if (r == 0 && job->raw_key && job->id)
 		r = verb_usage(job->verb, "--from: goes with a passphrase, not with --key");
-	if (r == 0 && count_sources(&job->sources) > (job->raw_key ? 1 : 2))
+	if (r == 0 && key_sources_count(&job->sources) > (job->raw_key ? 1 : 2))
 		r = verb_usage(job->verb, "too many sources of passphrases: %s",
 			       job->raw_key ? "only the new one is needed"
 					    : "the old one, then the new one");

@@ -1,31 +1,16 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* fuscrypt.c - main: which verb it is, by the first word or by the name of the program */
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "cli/exitcode.h"
 #include "cli/msg.h"
 #include "cli/output.h"
+#include "cli/stdfds.h"
 #include "cli/verbs.h"
 #include "fs/format.h"
 #include "util/log.h"
-
-/* Descriptors 0 to 2 must be taken, or a store's file could become standard error. */
-static int open_standard_fds(void)
-{
-	int fd;
-
-	do {
-		fd = open("/dev/null", O_RDWR);
-		if (fd < 0)
-			return -1;
-	} while (fd <= 2);
-	close(fd);
-	return 0;
-}
 
 static int help(int argc, char **argv)
 {
@@ -59,7 +44,7 @@ int main(int argc, char **argv)
 {
 	const struct verb *verb;
 
-	if (open_standard_fds() < 0)
+	if (stdfds_open() < 0)
 		return EXIT_FAILED;
 	log_init("fuscrypt", LOG_LVL_WARN, false);
 	signal(SIGPIPE, SIG_IGN); /* a closed pipe is an error of write(2), with a message */

@@ -29,7 +29,7 @@ struct mount_opts {
 	/* Flags of mount(2) that the words set and clear; the last word about one wins. */
 	unsigned long vfs_set, vfs_clear;
 	bool no_ask;			      /* run by mount(8) */
-	long notify_pid;		      /* 0: none */
+	pid_t notify_pid;		      /* 0: none */
 	const char *fsname;		      /* NULL: the store as given */
 	char *fuse_opts[MOUNT_FUSE_OPTS_MAX]; /* each for one -o of libfuse; malloc'ed */
 	size_t num_fuse_opts;

@@ -39,9 +39,9 @@ void notify_service_manager(pid_t main_pid)
 		close(fd);
 }
 
-void notify_process(long pid)
+void notify_process(pid_t pid)
 {
-	if (pid > 0 && kill((pid_t)pid, SIGUSR1) < 0)
-		msg_err("process %ld could not be told that the mount is up: %s", pid,
+	if (pid > 0 && kill(pid, SIGUSR1) < 0)
+		msg_err("process %ld could not be told that the mount is up: %s", (long)pid,
 			strerror(errno));
 }

@@ -10,6 +10,6 @@
 void notify_service_manager(pid_t main_pid);
 
 /* SIGUSR1 to @pid, for --notifypid; 0: nothing. */
-void notify_process(long pid);
+void notify_process(pid_t pid);
 
 #endif

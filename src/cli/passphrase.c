@@ -28,6 +28,16 @@ int key_sources_add(struct key_sources *sources, enum key_source_kind kind, cons
 	return 0;
 }
 
+unsigned key_sources_count(const struct key_sources *sources)
+{
+	unsigned i, n = 0;
+
+	for (i = 0; i < sources->count; i++)
+		n += i == 0 || sources->list[i].kind != KEY_SOURCE_EXTPASS ||
+		     sources->list[i - 1].kind != KEY_SOURCE_EXTPASS;
+	return n;
+}
+
 /* ---- terminal ---- */
 
 static const int quit_signals[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP };

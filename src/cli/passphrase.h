@@ -23,6 +23,9 @@ struct key_sources {
 /* -E2BIG when there are too many. */
 int key_sources_add(struct key_sources *sources, enum key_source_kind kind, const char *arg);
 
+/* How many there are: programs given one after the other are one program and its words. */
+unsigned key_sources_count(const struct key_sources *sources);
+
 /*
  * The functions below report what goes wrong on standard error and return an exit code, EXIT_DONE
  * (0) for success; then *ret_buf holds the secret, to be freed by the caller.

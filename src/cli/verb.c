@@ -102,6 +102,11 @@ int verb_getopt(const struct verb *verb, int argc, char **argv, const char *shor
 		optind = 0;
 	opterr = 0;
 	c = getopt_long(argc, argv, shortopts, longopts, NULL);
+	/* Wherever it stands, as everywhere. Nothing has been done yet. */
+	if (c == '?' && optind > 0 && !strcmp(argv[optind - 1], "--help")) {
+		verb_print_help(verb);
+		exit(output_finish());
+	}
 	if (c == '?')
 		verb_usage(verb,
 			   "%s: no such option, or ambiguous, or with a value it does not take",

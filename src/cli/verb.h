@@ -30,8 +30,8 @@ int verb_usage(const struct verb *verb, const char *fmt, ...) __attribute__((for
 
 /*
  * getopt_long() for a verb: starts afresh on the first call of a verb (@first), reports unknown
- * options and missing values itself. Returns the option, -1 at the end, or '?' after it has
- * reported.
+ * options and missing values itself, and ends the program after --help. Returns the option, -1 at
+ * the end, or '?' after it has reported.
  */
 int verb_getopt(const struct verb *verb, int argc, char **argv, const char *shortopts,
 		const struct option *longopts, bool first);
