@@ -54,7 +54,7 @@ static const struct {
 	{ OPT_OPS, offsetof(struct stress_opts, ops), 1, UINT64_MAX },
 	{ OPT_SIZE, offsetof(struct stress_opts, size), 1, INT64_MAX },
 	{ OPT_READ_PERCENT, offsetof(struct stress_opts, read_percent), 0, 100 },
-	{ OPT_SEED, offsetof(struct stress_opts, seed), 0, UINT64_MAX },
+	{ OPT_SEED, offsetof(struct stress_opts, seed), 0, INT64_MAX },
 	{ OPT_STALL, offsetof(struct stress_opts, stall), 1, 1000000 },
 };
 

@@ -104,15 +104,15 @@ static int parse(struct transfer *t, const struct verb *verb, int argc, char **a
 
 /* ---- set-up ---- */
 
-/* The numbers of the last data unit must fit as those of the first do. */
-static int check_last_dun(const struct transfer *t)
+/* The number of the last data unit, of @length bytes, must fit as that of the first does. */
+static int check_last_dun(const struct transfer *t, uint64_t length)
 {
 	uint64_t last[BLK_CRYPTO_DUN_ARRAY_SIZE];
 
-	if (!t->key || !t->length)
+	if (!t->key || !length)
 		return 0;
 	memcpy(last, t->opts.dun, sizeof(last));
-	bio_crypt_dun_increment(last, (t->offset + t->length - 1) >> t->key->data_unit_size_bits);
+	bio_crypt_dun_increment(last, (t->offset + length - 1) >> t->key->data_unit_size_bits);
 	if (blk_dun_size(last) <= t->key->crypto_cfg.dun_bytes &&
 	    blk_dun_size(last) >= blk_dun_size(t->opts.dun))
 		return 0;
@@ -144,7 +144,27 @@ static int check_range(struct transfer *t, bool to_end)
 				t->opts.plain ? "a sector" : "the data unit size", unit);
 	if (t->offset > INT64_MAX || t->length > INT64_MAX - t->offset)
 		return msg_fail(BLK_EXIT_FAILED, "%s: past the end of any device", t->target.name);
-	return check_last_dun(t);
+	return check_last_dun(t, t->length);
+}
+
+/* The file on our side, which must not be what it is made of. */
+static int open_side(struct transfer *t, bool write, int flags)
+{
+	struct stat ours, image;
+
+	t->fd = open(t->path, flags | O_CLOEXEC, 0600);
+	if (t->fd < 0 || fstat(t->fd, &ours) < 0)
+		return msg_fail(BLK_EXIT_FAILED, "%s: cannot be opened: %s", t->path,
+				strerror(errno));
+	if ((flags != O_RDONLY || (write && t->offset)) && t->opts.image &&
+	    fstat(t->target.file.fd, &image) == 0 && ours.st_dev == image.st_dev &&
+	    ours.st_ino == image.st_ino)
+		return msg_fail(BLK_EXIT_FAILED, "%s: is the image itself", t->path);
+	/* Not by O_TRUNC: now it is known what that would empty. */
+	if (flags != O_RDONLY && S_ISREG(ours.st_mode) && ftruncate(t->fd, 0) < 0)
+		return msg_fail(BLK_EXIT_FAILED, "%s: cannot be emptied: %s", t->path,
+				strerror(errno));
+	return BLK_EXIT_DONE;
 }
 
 static int set_up(struct transfer *t, bool write, bool to_end, int flags)
@@ -168,14 +188,10 @@ static int set_up(struct transfer *t, bool write, bool to_end, int flags)
 		if (!t->buf || !t->other)
 			r = msg_fail(BLK_EXIT_FAILED, "no memory for a block");
 	}
-	if (r == 0 && !strcmp(t->path, "-")) {
+	if (r == 0 && !strcmp(t->path, "-"))
 		t->fd = flags == O_RDONLY ? STDIN_FILENO : STDOUT_FILENO;
-	} else if (r == 0) {
-		t->fd = open(t->path, flags | O_CLOEXEC, 0600);
-		if (t->fd < 0)
-			r = msg_fail(BLK_EXIT_FAILED, "%s: cannot be opened: %s", t->path,
-				     strerror(errno));
-	}
+	else if (r == 0)
+		r = open_side(t, write, flags);
 	return r;
 }
 
@@ -280,7 +296,7 @@ int cmd_read(const struct verb *verb, int argc, char **argv)
 		return r;
 	if (t.opts.json && !strcmp(t.path, "-"))
 		return verb_usage(verb, "--json needs -o FILE: the data goes to standard output");
-	r = set_up(&t, false, true, O_WRONLY | O_CREAT | O_TRUNC);
+	r = set_up(&t, false, true, O_WRONLY | O_CREAT);
 	if (r == BLK_EXIT_DONE)
 		r = read_all(&t);
 	return tear_down(&t, r);
@@ -295,6 +311,8 @@ static int write_all(struct transfer *t)
 
 	while (!t->have_length || t->done < t->length) {
 		r = next_input(t, t->buf, &len);
+		if (r == 0)
+			r = check_last_dun(t, t->done + len);
 		if (r || !len)
 			break;
 		err = engine_io(t, REQ_OP_WRITE, t->buf, len);
@@ -353,6 +371,8 @@ static int verify_all(struct transfer *t)
 
 	while (!t->have_length || t->done < t->length) {
 		r = next_input(t, t->other, &len);
+		if (r == 0)
+			r = check_last_dun(t, t->done + len);
 		if (r || !len)
 			break;
 		err = engine_io(t, REQ_OP_READ, t->buf, len);

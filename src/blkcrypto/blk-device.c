@@ -60,8 +60,11 @@ static int fail_unknown_type(const char *name, char **ret_why)
 			       name, list);
 }
 
-static int check_children(const struct blk_device_type *type, unsigned given, char **ret_why)
+static int check_children(const struct blk_device_type *type, const struct blk_device_spec *spec,
+			  char **ret_why)
 {
+	unsigned given = spec->num_children;
+
 	if (given > type->max_children && type->max_children == 0)
 		return blk_device_fail(ret_why, -EINVAL, "%s takes no device beneath it",
 				       type->name);
@@ -73,6 +76,11 @@ static int check_children(const struct blk_device_type *type, unsigned given, ch
 		return blk_device_fail(ret_why, -EINVAL,
 				       "%s needs at least %u device(s) beneath it, not %u",
 				       type->name, type->min_children, given);
+	/* They would be taken for nothing. */
+	for (unsigned i = 0; i < given && !(type->flags & BLK_DEVICE_TABLE); i++)
+		if (spec->children[i]->range.sectors > 0)
+			return blk_device_fail(ret_why, -EINVAL,
+					       "%s has no ranges like 0+1M: dm has", type->name);
 	return 0;
 }
 
@@ -130,7 +138,7 @@ static int open_spec(const struct blk_device_spec *spec, bool no_fallback,
 
 	if (!type)
 		return fail_unknown_type(spec->name, ret_why);
-	err = check_children(type, spec->num_children, ret_why);
+	err = check_children(type, spec, ret_why);
 	if (err)
 		return err;
 	dev = calloc(1, sizeof(*dev));

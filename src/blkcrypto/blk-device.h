@@ -38,6 +38,7 @@ struct blk_device_type {
 	unsigned flags;
 #define BLK_DEVICE_PASSES_CRYPTO 0x1 /* does not transform data: bios keep their contexts */
 #define BLK_DEVICE_TARGET	 0x4 /* may be a target of dm, for a range of its sectors */
+#define BLK_DEVICE_TABLE	 0x8 /* its children have ranges */
 #define BLK_DEVICE_LOSES_DATA	 0x2 /* says that it wrote and did not: a mount warns */
 
 	/*

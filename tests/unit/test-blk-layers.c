@@ -86,6 +86,14 @@ static void test_linear_B30_B31_B33(void **state)
 
 	expect_refused("linear(offset=100;mem)", "is not a size like 64K");
 	expect_refused("linear(;mem;mem)", "takes at most 1 device");
+	expect_refused("linear(offset=8388608T;mem)", "past the end of any device");
+
+	/* Far out there is nothing; above all not the beginning. */
+	dev = open_device("linear(offset=8388607T;linear(offset=8388607T;mem))", true);
+	io = (struct io){ .dev = dev, .sector = UINT64_C(4) << 31 };
+	assert_int_equal(do_io(&io, REQ_OP_WRITE, out, 512), -EFBIG);
+	assert_int_equal(do_io(&io, REQ_OP_READ, in, 512), -EFBIG);
+	blk_device_close(dev);
 }
 
 /* ---- stripe ------------------------------------------------------------------------------- */

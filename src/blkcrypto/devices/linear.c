@@ -7,6 +7,8 @@
 #include "blkcrypto/blk-device-opt.h"
 #include "blkcrypto/devices/devices.h"
 
+#define MAX_SECTOR ((uint64_t)INT64_MAX >> SECTOR_SHIFT)
+
 struct linear {
 	uint64_t offset; /* sectors */
 };
@@ -23,6 +25,9 @@ static int linear_open(struct blk_device *dev, const struct blk_device_opt *opts
 		err = blk_opt_sectors(opts, "offset", 0, &offset, ret_why);
 	if (err)
 		return err;
+	if (offset > MAX_SECTOR)
+		return blk_device_fail(ret_why, -EINVAL, "offset=%s is past the end of any device",
+				       blk_device_opt_get(opts, "offset"));
 	linear = calloc(1, sizeof(*linear));
 	if (!linear)
 		return -ENOMEM;
@@ -40,8 +45,14 @@ static void linear_submit_bio(struct blk_device *dev, struct bio *bio)
 {
 	const struct linear *linear = dev->private;
 
-	if (dev->space == BLK_SPACE_OWN)
+	if (dev->space == BLK_SPACE_OWN) {
+		/* Past the last sector there is, where the position in bytes would begin anew. */
+		if (bio->bi_sector > MAX_SECTOR - linear->offset) {
+			bio_end_errno(bio, -EFBIG);
+			return;
+		}
 		bio->bi_sector += linear->offset;
+	}
 	bio_pass(bio, dev->children[0]);
 }
 
