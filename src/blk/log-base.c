@@ -17,7 +17,7 @@ static int is_other(const struct replay *re, struct object *dir, const char *nam
 
 	msg_err("%s: is not the store that the log began with: %s %s", re->name,
 		object_path(dir, name, path), how);
-	return -ESTALE;
+	return REPLAY_IS_OTHER;
 }
 
 /* The list of a later mount: what came into the store without the log is left out. */
@@ -133,7 +133,7 @@ int replay_check_copy(struct replay *re)
 		return 0;
 	if (!re->objects.root) {
 		msg_err("the log does not begin with what a store had, as that of a mount does");
-		return -ESTALE;
+		return REPLAY_IS_OTHER;
 	}
 	for (o = re->objects.all; o; o = o->next) {
 		if (o->left_out)

@@ -129,6 +129,8 @@ static const char *explain(int err)
 
 static int stopped(const struct replay *re, const struct log_record *rec, int err)
 {
+	if (err == REPLAY_IS_OTHER)
+		return BLK_EXIT_FAILED; /* reported */
 	return msg_fail(BLK_EXIT_FAILED, "%s: record %" PRIu64 ", %s \"%s\": %s", re->name,
 			rec->index, log_op_name(rec->op), rec->name, explain(err));
 }
@@ -139,12 +141,13 @@ static int one_record(struct replay *re, const struct log_record *rec)
 
 	if (rec->op == LOG_META + BLK_META_BASE) {
 		err = replay_base(re, rec);
-		return err == 0 ? 0 : re->checked ? stopped(re, rec, err) : BLK_EXIT_FAILED;
+		return err == 0 ? 0 : stopped(re, rec, err);
 	}
 	if (!re->checked && is_mark(rec) && !re->objects.root)
 		return 0; /* somebody's, before the mount */
-	if (replay_check_copy(re))
-		return BLK_EXIT_FAILED;
+	err = replay_check_copy(re);
+	if (err)
+		return stopped(re, rec, err);
 	if (rec->failed) {
 		re->res->failed++;
 		return 0;
@@ -158,7 +161,7 @@ static int one_record(struct replay *re, const struct log_record *rec)
 static int second_pass(struct replay *re)
 {
 	const struct log_record *rec;
-	int r, code = BLK_EXIT_DONE;
+	int r = 0, err, code = BLK_EXIT_DONE;
 
 	log_reader_rewind(re->log);
 	while (code == BLK_EXIT_DONE && (r = log_reader_next(re->log, &rec)) > 0) {
@@ -168,8 +171,16 @@ static int second_pass(struct replay *re)
 		if (code == BLK_EXIT_DONE)
 			re->res->records = rec->index;
 	}
-	if (code == BLK_EXIT_DONE && replay_check_copy(re))
-		code = BLK_EXIT_FAILED;
+	/* Damage has been met before, behind what counts; anything else is new. */
+	if (code == BLK_EXIT_DONE && r < 0 && !(re->res->damaged && re->res->records == re->stop))
+		code = msg_fail(BLK_EXIT_FAILED, "%s: as after record %" PRIu64 " only: the log %s",
+				re->name, re->res->records, re->log->why);
+	if (code == BLK_EXIT_DONE) {
+		err = replay_check_copy(re);
+		if (err && err != REPLAY_IS_OTHER)
+			msg_err("%s: cannot be compared with the log: %s", re->name, explain(err));
+		code = err ? BLK_EXIT_FAILED : BLK_EXIT_DONE;
+	}
 	return code;
 }
 

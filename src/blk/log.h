@@ -97,9 +97,12 @@ int log_replay(struct log_reader *log, int dirfd, const char *name, const struct
 
 /* ---- log-base.c ---- */
 
-/* A record of what the store had when a mount began. 0 or -errno; the first list's is reported. */
+/* Returned when the directory is not the store that the log began with: reported. */
+#define REPLAY_IS_OTHER 1
+
+/* A record of what the store had when a mount began. 0, REPLAY_IS_OTHER or -errno. */
 int replay_base(struct replay *re, const struct log_record *rec);
-/* Behind the first list: the directory has all of that and nothing more. 0 or -errno, reported. */
+/* Behind the first list: the directory has all of that and nothing more. As replay_base(). */
 int replay_check_copy(struct replay *re);
 
 /* ---- log-apply.c ---- */

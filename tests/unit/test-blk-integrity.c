@@ -49,6 +49,20 @@ static int teardown(void **state)
 	return system(command);
 }
 
+/* In place of the C library's: how often, and of which file last. */
+static unsigned syncs;
+static ino_t synced;
+
+int fdatasync(int fd)
+{
+	struct stat st;
+
+	assert_int_equal(fstat(fd, &st), 0);
+	syncs++;
+	synced = st.st_ino;
+	return 0;
+}
+
 static void flip(off_t pos)
 {
 	uint8_t b;
@@ -65,6 +79,29 @@ static void test_crc32c(void **state)
 	assert_int_equal(crc32c(0, nine, 9), 0xe3069283);
 	assert_int_equal(crc32c(crc32c(0, nine, 4), nine + 4, 5), 0xe3069283);
 	assert_int_equal(crc32c(0, nine, 0), 0);
+}
+
+/* What a flush has made lasting must not be an error after a power cut: nor may its tags be old. */
+static void test_flushes_tags(void **state)
+{
+	struct blk_device *dev = open_integrity("", "file", false);
+	struct io io = { .dev = dev, .file = &file, .sector = 8 };
+	struct blk_meta sync = { .op = BLK_META_SYNC, .dirfd = -1, .dirfd2 = -1, .fd = file.fd };
+	uint8_t out[512] = { 1 };
+	struct stat st;
+
+	syncs = 0;
+	assert_int_equal(fstat(file.fd, &st), 0);
+	assert_int_equal(do_io(&io, REQ_OP_FLUSH, NULL, 0), 0);
+	assert_int_equal(syncs, 1); /* there are no tags yet */
+	assert_int_equal(do_io(&io, REQ_OP_WRITE, out, sizeof(out)), 0);
+	assert_int_equal(do_io(&io, REQ_OP_FLUSH, NULL, 0), 0);
+	assert_int_equal(syncs, 3);
+	assert_int_not_equal(synced, st.st_ino);
+	blk_meta_begin(dev);
+	blk_meta_end(dev, &sync, 0);
+	assert_int_equal(syncs, 4);
+	blk_device_close(dev);
 }
 
 static void test_finds_changes(void **state)
@@ -242,6 +279,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_crc32c),
+		cmocka_unit_test_setup_teardown(test_flushes_tags, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_finds_changes, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_part_of_a_sector, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_meta, setup, teardown),

@@ -334,6 +334,32 @@ static void integrity_read(struct blk_device *dev, struct bio *bio)
 	bio_endio(bio);
 }
 
+/* The tags of @fd are as lasting as what they are of: old ones would make an error of it. */
+static int sync_tags(const struct integrity *integrity, int fd)
+{
+	int tags = open_tags(integrity, fd, false), err = 0;
+
+	if (tags < 0)
+		return tags == -ENOENT ? 0 : tags;
+	if (fdatasync(tags) < 0)
+		err = -errno;
+	close(tags);
+	return err;
+}
+
+static void integrity_flush(struct blk_device *dev, struct bio *bio)
+{
+	int err;
+
+	if (bio_submit_clone(bio, dev->children[0], bio->bi_sector)) {
+		err = sync_tags(dev->private, bio_fd(bio));
+		bio_set_errno(bio, err);
+		if (err)
+			stat_inc(&dev->stats.errors);
+	}
+	bio_endio(bio);
+}
+
 static void integrity_submit_bio(struct blk_device *dev, struct bio *bio)
 {
 	if (bio->bi_op == REQ_OP_READ)
@@ -341,7 +367,7 @@ static void integrity_submit_bio(struct blk_device *dev, struct bio *bio)
 	else if (bio->bi_op == REQ_OP_WRITE)
 		integrity_write(dev, bio);
 	else
-		bio_pass(bio, dev->children[0]);
+		integrity_flush(dev, bio);
 }
 
 /* ---- what changes a file otherwise -------------------------------------------------------- */
@@ -350,14 +376,28 @@ static void integrity_meta_begin(struct blk_device *dev)
 {
 }
 
+static void say_failed(int err)
+{
+	/* What is kept is wrong now: reading it will say so. */
+	if (err)
+		log_err("device integrity: checksums cannot be updated: %s", strerror(-err));
+}
+
 /* Of what has been cut off, zeroed or written past the bios nothing is known any more. */
 static void integrity_meta_end(struct blk_device *dev, const struct blk_meta *meta, int err)
 {
+	const struct integrity *integrity = dev->private;
 	const int zeroing = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE;
 	uint64_t from, to;
 	int tags;
 
 	switch (meta->op) {
+	case BLK_META_SYNC:
+		say_failed(sync_tags(integrity, meta->fd));
+		return;
+	case BLK_META_SYNCFS:
+		say_failed(syncfs(integrity->dirfd) < 0 ? -errno : 0);
+		return;
 	case BLK_META_TRUNCATE:
 		from = meta->len;
 		to = UINT64_MAX;
@@ -373,7 +413,7 @@ static void integrity_meta_end(struct blk_device *dev, const struct blk_meta *me
 	default:
 		return;
 	}
-	tags = open_tags(dev->private, meta->fd, false);
+	tags = open_tags(integrity, meta->fd, false);
 	if (tags == -ENOENT)
 		return;
 	if (tags >= 0) {
@@ -384,9 +424,7 @@ static void integrity_meta_end(struct blk_device *dev, const struct blk_meta *me
 	} else {
 		err = tags;
 	}
-	/* What is kept is wrong now: reading it will say so. */
-	if (err)
-		log_err("device integrity: checksums cannot be updated: %s", strerror(-err));
+	say_failed(err);
 }
 
 /*

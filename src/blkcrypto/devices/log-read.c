@@ -25,13 +25,14 @@ enum {
 	HAS_NAME2 = 2,
 	HAS_DATA = 4,
 	MAY_NAME = 8, /* the root has none */
+	IS_BULK = 16, /* the data is contents of a file */
 };
 
 static const struct {
 	const char *name;
 	unsigned has;
 } ops[] = {
-	[LOG_WRITE] = { "write", HAS_DATA },
+	[LOG_WRITE] = { "write", HAS_DATA | IS_BULK },
 	[LOG_FLUSH] = { "flush", 0 },
 	[LOG_META + BLK_META_CREATE] = { "create", HAS_NAME },
 	[LOG_META + BLK_META_TMPFILE] = { "tmpfile", 0 },
@@ -44,10 +45,10 @@ static const struct {
 	[LOG_META + BLK_META_RMDIR] = { "rmdir", HAS_NAME },
 	[LOG_META + BLK_META_TRUNCATE] = { "truncate", 0 },
 	[LOG_META + BLK_META_FALLOCATE] = { "fallocate", 0 },
-	[LOG_META + BLK_META_WRITE] = { "pwrite", HAS_DATA },
+	[LOG_META + BLK_META_WRITE] = { "pwrite", HAS_DATA | IS_BULK },
 	[LOG_META + BLK_META_SYNC] = { "sync", 0 },
 	[LOG_META + BLK_META_SYNCFS] = { "syncfs", 0 },
-	[LOG_META + BLK_META_REPLACE] = { "replace", HAS_NAME | HAS_DATA },
+	[LOG_META + BLK_META_REPLACE] = { "replace", HAS_NAME | HAS_DATA | IS_BULK },
 	[LOG_META + BLK_META_MARK] = { "mark", HAS_DATA },
 	[LOG_META + BLK_META_BASE] = { "base", MAY_NAME },
 };
@@ -151,7 +152,7 @@ int log_reader_next(struct log_reader *r, const struct log_record **ret_rec)
 {
 	struct log_record *rec = &r->rec;
 	uint8_t head[LOG_HEADER_SIZE];
-	size_t name, name2, data;
+	size_t name, name2, data, bulk;
 	ssize_t n;
 	unsigned has;
 	int err;
@@ -188,13 +189,14 @@ int log_reader_next(struct log_reader *r, const struct log_record **ret_rec)
 		return bad(r, "a record that is too long");
 	if (name + name2 + data > r->size - r->at - LOG_HEADER_SIZE)
 		return cut(r);
-	err = fill(r, name + name2 + data);
+	bulk = r->skim && (has & IS_BULK) ? data : 0;
+	err = fill(r, name + name2 + data - bulk);
 	if (err == -ENODATA)
 		return cut(r);
 	n = err;
 	if (err)
 		goto cannot_read;
-	rec->data = r->buf + name + name2;
+	rec->data = bulk ? NULL : r->buf + name + name2;
 	rec->data_len = data;
 	if (!take_name(rec->name, r->buf, name, has & HAS_NAME) ||
 	    !take_name(rec->name2, r->buf + name, name2, has & HAS_NAME2))

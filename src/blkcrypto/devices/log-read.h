@@ -27,6 +27,7 @@ struct log_reader {
 	uint64_t index;	   /* of the last record */
 	uint8_t *buf;
 	size_t cap;
+	bool skim; /* set by who wants no contents of files: their data is NULL, with its length */
 	struct log_record rec;
 	char why[128]; /* after an error: what is wrong, and where */
 };

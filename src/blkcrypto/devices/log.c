@@ -13,6 +13,7 @@
 #include "blkcrypto/blk-meta.h"
 #include "blkcrypto/devices/devices.h"
 #include "blkcrypto/devices/log-format.h"
+#include "blkcrypto/devices/log-read.h"
 #include "util/bits.h"
 #include "util/log.h"
 
@@ -22,6 +23,32 @@ struct log {
 	pthread_mutex_t lock;
 	bool broken; /* a record is missing, so that no later one is worth anything; under lock */
 };
+
+/*
+ * What is there is a whole log, or this would come to lie where nobody finds it: behind a record
+ * that a power cut has left half of, or in a file that is something else.
+ */
+static int check_end(int fd, const char *path, char **ret_why)
+{
+	const struct log_record *rec;
+	struct log_reader reader;
+	struct stat st;
+	int r;
+
+	if (fstat(fd, &st) == 0 && !S_ISREG(st.st_mode))
+		return 0; /* /dev/null */
+	r = log_reader_init(&reader, fd);
+	if (r)
+		return blk_device_fail(ret_why, r, "%s: %s", path, strerror(-r));
+	reader.skim = true;
+	while ((r = log_reader_next(&reader, &rec)) > 0)
+		;
+	if (r < 0)
+		blk_device_fail(ret_why, r, "%s: is no log that can be added to: %s: move it away",
+				path, reader.why);
+	log_reader_free(&reader);
+	return r;
+}
 
 static int log_open(struct blk_device *dev, const struct blk_device_opt *opts, char **ret_why)
 {
@@ -42,9 +69,15 @@ static int log_open(struct blk_device *dev, const struct blk_device_opt *opts, c
 	if (!log)
 		return -ENOMEM;
 	log->fd =
-		open(path, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_NOCTTY | O_CLOEXEC, 0600);
+		open(path, O_RDWR | O_CREAT | O_APPEND | O_NOFOLLOW | O_NOCTTY | O_CLOEXEC, 0600);
 	if (log->fd < 0) {
 		err = blk_device_fail(ret_why, -errno, "%s: %s", path, strerror(errno));
+		free(log);
+		return err;
+	}
+	err = check_end(log->fd, path, ret_why);
+	if (err) {
+		close(log->fd);
 		free(log);
 		return err;
 	}
@@ -90,6 +123,17 @@ static size_t total(const struct iovec *iov, unsigned vcnt)
 	return len;
 }
 
+/* Half a record, of @len bytes at the end, is none: unless somebody has appended to it already. */
+static void take_back(int fd, size_t len)
+{
+	off_t end = lseek(fd, 0, SEEK_CUR);
+	struct stat st;
+
+	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size == end &&
+	    ftruncate(fd, end - (off_t)len) < 0)
+		log_err("device log: half a record stays at its end: %s", strerror(errno));
+}
+
 /* One write, whole or none: a mark that somebody else appends must not come to lie inside. */
 static int append(int fd, const uint8_t *head, const struct record *r, const struct iovec *data,
 		  unsigned vcnt)
@@ -119,6 +163,8 @@ static int append(int fd, const uint8_t *head, const struct record *r, const str
 		n = write(fd, buf, len);
 	} while (n < 0 && errno == EINTR);
 	err = n < 0 ? -errno : (size_t)n < len ? -ENOSPC : 0;
+	if (n > 0 && err)
+		take_back(fd, (size_t)n);
 	free(buf);
 	return err;
 }

@@ -20,23 +20,29 @@ struct passage {
 	size_t done;
 };
 
-/* A key that a reset has taken is back when the reset is over, or the slot has none: an error. */
+/*
+ * A key that a reset has taken is back when the reset is over, if it is not the next one that took
+ * it: so again while there are new ones. Without one the slot has none for good: an error.
+ */
 static int crypt(struct passage *p, bool encrypt, const void *src, void *dst, size_t len)
 {
 	struct blk_crypt_engine *engine = &p->sim->engine;
 	bool zero_is_hole = (p->rq->flags & BIO_ZERO_UNIT_IS_HOLE) != 0;
 	uint64_t dun[BLK_CRYPTO_DUN_ARRAY_SIZE];
+	unsigned resets = 0, seen;
 	enum blk_status status;
 
 	memcpy(dun, p->dun, sizeof(dun));
-	status = blk_crypt_engine_crypt(engine, p->slot, p->key, encrypt, p->dun, src, dst, len,
-					zero_is_hole);
-	if (unlikely(status == BLK_STS_AGAIN)) {
-		pthread_mutex_lock(&p->sim->reset_lock);
-		pthread_mutex_unlock(&p->sim->reset_lock);
-		memcpy(p->dun, dun, sizeof(dun));
+	for (;;) {
 		status = blk_crypt_engine_crypt(engine, p->slot, p->key, encrypt, p->dun, src, dst,
 						len, zero_is_hole);
+		if (likely(status != BLK_STS_AGAIN))
+			break;
+		seen = sim_wait_for_reset(p->sim);
+		if (seen == resets)
+			break;
+		resets = seen;
+		memcpy(p->dun, dun, sizeof(dun));
 	}
 	return status == BLK_STS_OK ? 0 : -EIO;
 }

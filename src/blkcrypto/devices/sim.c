@@ -65,7 +65,18 @@ void sim_reset(struct sim *sim)
 	pthread_mutex_lock(&sim->reset_lock);
 	blk_crypt_engine_forget(&sim->engine);
 	blk_crypto_reprogram_all_keys(&sim->engine.profile);
+	sim->resets++;
 	pthread_mutex_unlock(&sim->reset_lock);
+}
+
+unsigned sim_wait_for_reset(struct sim *sim)
+{
+	unsigned resets;
+
+	pthread_mutex_lock(&sim->reset_lock);
+	resets = sim->resets;
+	pthread_mutex_unlock(&sim->reset_lock);
+	return resets;
 }
 
 /* It forgets its keys in its sleep. */

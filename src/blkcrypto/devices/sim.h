@@ -31,6 +31,7 @@ struct sim {
 	unsigned reset_every;	  /* requests; 0: never */
 	atomic_uint requests;
 	pthread_mutex_t reset_lock; /* held while keys are lost and put back */
+	unsigned resets;	    /* since opening; protected by reset_lock */
 };
 
 /* ---- sim-opts.c ---- */
@@ -59,6 +60,9 @@ int sim_program_wrapped(struct sim *sim, const struct blk_crypto_key *key, unsig
  * wait for reset_lock. Context: it is awake, or being woken.
  */
 void sim_reset(struct sim *sim);
+
+/* Wait until no reset is under way. How many there were, which is at least 1 after any. */
+unsigned sim_wait_for_reset(struct sim *sim);
 
 /* ---- sim-rq.c ---- */
 
