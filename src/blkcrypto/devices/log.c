@@ -68,8 +68,7 @@ static int log_open(struct blk_device *dev, const struct blk_device_opt *opts, c
 	log = calloc(1, sizeof(*log));
 	if (!log)
 		return -ENOMEM;
-	log->fd =
-		open(path, O_RDWR | O_CREAT | O_APPEND | O_NOFOLLOW | O_NOCTTY | O_CLOEXEC, 0600);
+	log->fd = open(path, O_RDWR | O_CREAT | O_APPEND | O_NOFOLLOW | O_NOCTTY | O_CLOEXEC, 0600);
 	if (log->fd < 0) {
 		err = blk_device_fail(ret_why, -errno, "%s: %s", path, strerror(errno));
 		free(log);
