@@ -29,17 +29,23 @@ static int end(const struct fs_super *sb, const struct blk_meta *meta, int err)
 	return err;
 }
 
+/* What is to happen to @name in the directory @dirfd. */
+static struct blk_meta at_name(enum blk_meta_op op, int dirfd, const char *name)
+{
+	return (struct blk_meta){ .op = op, .dirfd = dirfd, .name = name, .dirfd2 = -1, .fd = -1 };
+}
+
+/* To the file @fd; -1: to all. */
+static struct blk_meta of_file(enum blk_meta_op op, int fd)
+{
+	return (struct blk_meta){ .op = op, .dirfd = -1, .dirfd2 = -1, .fd = fd };
+}
+
 int fs_do_create(const struct fs_super *sb, int dirfd, const char *name, int flags, mode_t mode)
 {
-	struct blk_meta meta = {
-		.op = BLK_META_CREATE,
-		.name = name,
-		.mode = mode,
-		.dirfd = dirfd,
-		.dirfd2 = -1,
-		.fd = -1,
-	};
+	struct blk_meta meta = at_name(BLK_META_CREATE, dirfd, name);
 
+	meta.mode = mode;
 	begin(sb);
 	meta.fd = openat(dirfd, name, flags | O_CREAT | O_EXCL | O_NOFOLLOW | O_NOCTTY | O_CLOEXEC,
 			 mode);
@@ -48,14 +54,9 @@ int fs_do_create(const struct fs_super *sb, int dirfd, const char *name, int fla
 
 int fs_do_tmpfile(const struct fs_super *sb, int dirfd, int flags, mode_t mode)
 {
-	struct blk_meta meta = {
-		.op = BLK_META_TMPFILE,
-		.mode = mode,
-		.dirfd = dirfd,
-		.dirfd2 = -1,
-		.fd = -1,
-	};
+	struct blk_meta meta = at_name(BLK_META_TMPFILE, dirfd, NULL);
 
+	meta.mode = mode;
 	begin(sb);
 	meta.fd = openat(dirfd, ".", flags | O_TMPFILE | O_CLOEXEC, mode);
 	return end(sb, &meta, meta.fd < 0 ? -errno : meta.fd);
@@ -63,62 +64,39 @@ int fs_do_tmpfile(const struct fs_super *sb, int dirfd, int flags, mode_t mode)
 
 int fs_do_mkdir(const struct fs_super *sb, int dirfd, const char *name, mode_t mode)
 {
-	struct blk_meta meta = {
-		.op = BLK_META_MKDIR,
-		.name = name,
-		.mode = mode,
-		.dirfd = dirfd,
-		.dirfd2 = -1,
-		.fd = -1,
-	};
+	struct blk_meta meta = at_name(BLK_META_MKDIR, dirfd, name);
 
+	meta.mode = mode;
 	begin(sb);
 	return end(sb, &meta, mkdirat(dirfd, name, mode) < 0 ? -errno : 0);
 }
 
 int fs_do_mknod(const struct fs_super *sb, int dirfd, const char *name, mode_t mode, dev_t rdev)
 {
-	struct blk_meta meta = {
-		.op = BLK_META_MKNOD,
-		.name = name,
-		.mode = mode,
-		.pos = rdev,
-		.dirfd = dirfd,
-		.dirfd2 = -1,
-		.fd = -1,
-	};
+	struct blk_meta meta = at_name(BLK_META_MKNOD, dirfd, name);
 
+	meta.mode = mode;
+	meta.pos = rdev;
 	begin(sb);
 	return end(sb, &meta, mknodat(dirfd, name, mode, rdev) < 0 ? -errno : 0);
 }
 
 int fs_do_symlink(const struct fs_super *sb, const char *target, int dirfd, const char *name)
 {
-	struct blk_meta meta = {
-		.op = BLK_META_SYMLINK,
-		.name = name,
-		.data = target,
-		.len = strlen(target),
-		.dirfd = dirfd,
-		.dirfd2 = -1,
-		.fd = -1,
-	};
+	struct blk_meta meta = at_name(BLK_META_SYMLINK, dirfd, name);
 
+	meta.data = target;
+	meta.len = strlen(target);
 	begin(sb);
 	return end(sb, &meta, symlinkat(target, dirfd, name) < 0 ? -errno : 0);
 }
 
 int fs_do_link(const struct fs_super *sb, int fd, int dirfd, const char *name)
 {
-	struct blk_meta meta = {
-		.op = BLK_META_LINK,
-		.name = name,
-		.dirfd = dirfd,
-		.dirfd2 = -1,
-		.fd = fd,
-	};
+	struct blk_meta meta = at_name(BLK_META_LINK, dirfd, name);
 	int err;
 
+	meta.fd = fd;
 	begin(sb);
 	err = linkat(AT_FDCWD, fs_procpath(fd).s, dirfd, name, AT_SYMLINK_FOLLOW) < 0 ? -errno : 0;
 	return end(sb, &meta, err);
@@ -127,29 +105,19 @@ int fs_do_link(const struct fs_super *sb, int fd, int dirfd, const char *name)
 int fs_do_rename(const struct fs_super *sb, int dirfd, const char *name, int dirfd2,
 		 const char *name2, unsigned flags)
 {
-	struct blk_meta meta = {
-		.op = BLK_META_RENAME,
-		.name = name,
-		.name2 = name2,
-		.flags = flags,
-		.dirfd = dirfd,
-		.dirfd2 = dirfd2,
-		.fd = -1,
-	};
+	struct blk_meta meta = at_name(BLK_META_RENAME, dirfd, name);
 
+	meta.name2 = name2;
+	meta.flags = flags;
+	meta.dirfd2 = dirfd2;
 	begin(sb);
 	return end(sb, &meta, renameat2(dirfd, name, dirfd2, name2, flags) < 0 ? -errno : 0);
 }
 
 int fs_do_unlink(const struct fs_super *sb, int dirfd, const char *name, int flags)
 {
-	struct blk_meta meta = {
-		.op = flags & AT_REMOVEDIR ? BLK_META_RMDIR : BLK_META_UNLINK,
-		.name = name,
-		.dirfd = dirfd,
-		.dirfd2 = -1,
-		.fd = -1,
-	};
+	struct blk_meta meta =
+		at_name(flags & AT_REMOVEDIR ? BLK_META_RMDIR : BLK_META_UNLINK, dirfd, name);
 
 	begin(sb);
 	return end(sb, &meta, unlinkat(dirfd, name, flags) < 0 ? -errno : 0);
@@ -157,15 +125,10 @@ int fs_do_unlink(const struct fs_super *sb, int dirfd, const char *name, int fla
 
 int fs_do_truncate(const struct fs_super *sb, int fd, off_t size)
 {
-	struct blk_meta meta = {
-		.op = BLK_META_TRUNCATE,
-		.len = (uint64_t)size,
-		.dirfd = -1,
-		.dirfd2 = -1,
-		.fd = fd,
-	};
+	struct blk_meta meta = of_file(BLK_META_TRUNCATE, fd);
 	int err;
 
+	meta.len = (uint64_t)size;
 	begin(sb);
 	do {
 		err = ftruncate(fd, size) < 0 ? -errno : 0;
@@ -175,17 +138,12 @@ int fs_do_truncate(const struct fs_super *sb, int fd, off_t size)
 
 int fs_do_fallocate(const struct fs_super *sb, int fd, int mode, off_t pos, off_t len)
 {
-	struct blk_meta meta = {
-		.op = BLK_META_FALLOCATE,
-		.flags = (unsigned)mode,
-		.pos = (uint64_t)pos,
-		.len = (uint64_t)len,
-		.dirfd = -1,
-		.dirfd2 = -1,
-		.fd = fd,
-	};
+	struct blk_meta meta = of_file(BLK_META_FALLOCATE, fd);
 	int err;
 
+	meta.flags = (unsigned)mode;
+	meta.pos = (uint64_t)pos;
+	meta.len = (uint64_t)len;
 	begin(sb);
 	do {
 		err = fallocate(fd, mode, pos, len) < 0 ? -errno : 0;
@@ -195,42 +153,27 @@ int fs_do_fallocate(const struct fs_super *sb, int fd, int mode, off_t pos, off_
 
 int fs_do_pwrite(const struct fs_super *sb, int fd, const void *buf, size_t len, off_t pos)
 {
-	struct blk_meta meta = {
-		.op = BLK_META_WRITE,
-		.data = buf,
-		.len = len,
-		.pos = (uint64_t)pos,
-		.dirfd = -1,
-		.dirfd2 = -1,
-		.fd = fd,
-	};
+	struct blk_meta meta = of_file(BLK_META_WRITE, fd);
 
+	meta.data = buf;
+	meta.len = len;
+	meta.pos = (uint64_t)pos;
 	begin(sb);
 	return end(sb, &meta, io_pwrite(fd, buf, len, pos));
 }
 
 int fs_do_fsync(const struct fs_super *sb, int fd, bool datasync)
 {
-	struct blk_meta meta = {
-		.op = BLK_META_SYNC,
-		.flags = datasync,
-		.dirfd = -1,
-		.dirfd2 = -1,
-		.fd = fd,
-	};
+	struct blk_meta meta = of_file(BLK_META_SYNC, fd);
 
+	meta.flags = datasync;
 	begin(sb);
 	return end(sb, &meta, (datasync ? fdatasync(fd) : fsync(fd)) < 0 ? -errno : 0);
 }
 
 int fs_do_syncfs(const struct fs_super *sb, int fd)
 {
-	struct blk_meta meta = {
-		.op = BLK_META_SYNCFS,
-		.dirfd = -1,
-		.dirfd2 = -1,
-		.fd = -1,
-	};
+	struct blk_meta meta = of_file(BLK_META_SYNCFS, -1);
 
 	begin(sb);
 	return end(sb, &meta, syncfs(fd) < 0 ? -errno : 0);
@@ -239,17 +182,11 @@ int fs_do_syncfs(const struct fs_super *sb, int fd)
 int fs_do_replace_file(const struct fs_super *sb, int dirfd, const char *name, const void *buf,
 		       size_t len, mode_t mode)
 {
-	struct blk_meta meta = {
-		.op = BLK_META_REPLACE,
-		.name = name,
-		.data = buf,
-		.len = len,
-		.mode = mode,
-		.dirfd = dirfd,
-		.dirfd2 = -1,
-		.fd = -1,
-	};
+	struct blk_meta meta = at_name(BLK_META_REPLACE, dirfd, name);
 
+	meta.data = buf;
+	meta.len = len;
+	meta.mode = mode;
 	begin(sb);
 	return end(sb, &meta, io_replace_file(dirfd, name, buf, len, mode));
 }
