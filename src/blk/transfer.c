@@ -220,6 +220,16 @@ static int tear_down(struct transfer *t, int r)
 	return r;
 }
 
+static int run(struct transfer *t, bool write, bool to_end, int flags,
+	       int (*all)(struct transfer *t))
+{
+	int r = set_up(t, write, to_end, flags);
+
+	if (r == BLK_EXIT_DONE)
+		r = all(t);
+	return tear_down(t, r);
+}
+
 static int engine_failed(const struct transfer *t, const char *what, int err)
 {
 	return msg_fail(BLK_EXIT_FAILED, "%s: %s at byte %" PRIu64 ": %s", t->target.name, what,
@@ -296,10 +306,7 @@ int cmd_read(const struct verb *verb, int argc, char **argv)
 		return r;
 	if (t.opts.json && !strcmp(t.path, "-"))
 		return verb_usage(verb, "--json needs -o FILE: the data goes to standard output");
-	r = set_up(&t, false, true, O_WRONLY | O_CREAT);
-	if (r == BLK_EXIT_DONE)
-		r = read_all(&t);
-	return tear_down(&t, r);
+	return run(&t, false, true, O_WRONLY | O_CREAT, read_all);
 }
 
 /* ---- write ---- */
@@ -333,12 +340,7 @@ int cmd_write(const struct verb *verb, int argc, char **argv)
 	struct transfer t;
 	int r = parse(&t, verb, argc, argv, ":i:", write_options);
 
-	if (r)
-		return r;
-	r = set_up(&t, true, false, O_RDONLY);
-	if (r == BLK_EXIT_DONE)
-		r = write_all(&t);
-	return tear_down(&t, r);
+	return r ? r : run(&t, true, false, O_RDONLY, write_all);
 }
 
 /* ---- verify ---- */
@@ -393,10 +395,5 @@ int cmd_verify(const struct verb *verb, int argc, char **argv)
 	struct transfer t;
 	int r = parse(&t, verb, argc, argv, ":i:", write_options);
 
-	if (r)
-		return r;
-	r = set_up(&t, false, false, O_RDONLY);
-	if (r == BLK_EXIT_DONE)
-		r = verify_all(&t);
-	return tear_down(&t, r);
+	return r ? r : run(&t, false, false, O_RDONLY, verify_all);
 }

@@ -21,64 +21,41 @@ static int enter(struct blk_device *bdev, struct blk_crypto_profile **ret_profil
 	return err;
 }
 
+/* What the engine's @op says, if it has one. */
+#define ASK(bdev, op, ...)                                                                      \
+	({                                                                                      \
+		struct blk_crypto_profile *profile_;                                            \
+		int ret_ = enter(bdev, &profile_);                                              \
+                                                                                                \
+		if (ret_ == 0) {                                                                \
+			ret_ = profile_->ll_ops.op ? profile_->ll_ops.op(profile_, __VA_ARGS__) \
+						   : -EOPNOTSUPP;                               \
+			blk_crypto_hw_exit(profile_);                                           \
+		}                                                                               \
+		ret_;                                                                           \
+	})
+
 int blk_crypto_derive_sw_secret(struct blk_device *bdev, const uint8_t *eph_key,
 				size_t eph_key_size,
 				uint8_t ret_sw_secret[static BLK_CRYPTO_SW_SECRET_SIZE])
 {
-	struct blk_crypto_profile *profile;
-	int ret = enter(bdev, &profile);
-
-	if (ret)
-		return ret;
-	ret = -EOPNOTSUPP;
-	if (profile->ll_ops.derive_sw_secret)
-		ret = profile->ll_ops.derive_sw_secret(profile, eph_key, eph_key_size,
-						       ret_sw_secret);
-	blk_crypto_hw_exit(profile);
-	return ret;
+	return ASK(bdev, derive_sw_secret, eph_key, eph_key_size, ret_sw_secret);
 }
 
 int blk_crypto_import_key(struct blk_device *bdev, const uint8_t *raw_key, size_t raw_key_size,
 			  uint8_t ret_lt_key[static BLK_CRYPTO_MAX_HW_WRAPPED_KEY_SIZE])
 {
-	struct blk_crypto_profile *profile;
-	int ret = enter(bdev, &profile);
-
-	if (ret)
-		return ret;
-	ret = -EOPNOTSUPP;
-	if (profile->ll_ops.import_key)
-		ret = profile->ll_ops.import_key(profile, raw_key, raw_key_size, ret_lt_key);
-	blk_crypto_hw_exit(profile);
-	return ret;
+	return ASK(bdev, import_key, raw_key, raw_key_size, ret_lt_key);
 }
 
 int blk_crypto_generate_key(struct blk_device *bdev,
 			    uint8_t ret_lt_key[static BLK_CRYPTO_MAX_HW_WRAPPED_KEY_SIZE])
 {
-	struct blk_crypto_profile *profile;
-	int ret = enter(bdev, &profile);
-
-	if (ret)
-		return ret;
-	ret = -EOPNOTSUPP;
-	if (profile->ll_ops.generate_key)
-		ret = profile->ll_ops.generate_key(profile, ret_lt_key);
-	blk_crypto_hw_exit(profile);
-	return ret;
+	return ASK(bdev, generate_key, ret_lt_key);
 }
 
 int blk_crypto_prepare_key(struct blk_device *bdev, const uint8_t *lt_key, size_t lt_key_size,
 			   uint8_t ret_eph_key[static BLK_CRYPTO_MAX_HW_WRAPPED_KEY_SIZE])
 {
-	struct blk_crypto_profile *profile;
-	int ret = enter(bdev, &profile);
-
-	if (ret)
-		return ret;
-	ret = -EOPNOTSUPP;
-	if (profile->ll_ops.prepare_key)
-		ret = profile->ll_ops.prepare_key(profile, lt_key, lt_key_size, ret_eph_key);
-	blk_crypto_hw_exit(profile);
-	return ret;
+	return ASK(bdev, prepare_key, lt_key, lt_key_size, ret_eph_key);
 }

@@ -92,53 +92,39 @@ static int stack_keyslot_evict(struct blk_crypto_profile *profile, const struct 
  * Wrapped keys: the first child that can, as in the kernel: the children are taken for controllers
  * on one chip, and one that is not fails what comes to it.
  */
+#define FIRST_THAT_CAN(profile, ask, ...)                                        \
+	({                                                                       \
+		struct blk_device *dev_ = enter_children(profile);               \
+		int ret_ = -EOPNOTSUPP;                                          \
+                                                                                 \
+		for (unsigned i_ = 0; i_ < dev_->num_children && ret_ < 0; i_++) \
+			ret_ = ask(dev_->children[i_], __VA_ARGS__);             \
+		leave_children(dev_);                                            \
+		ret_;                                                            \
+	})
 
 static int stack_derive_sw_secret(struct blk_crypto_profile *profile, const uint8_t *eph_key,
 				  size_t eph_key_size, uint8_t *ret_sw_secret)
 {
-	struct blk_device *dev = enter_children(profile);
-	int ret = -EOPNOTSUPP;
-
-	for (unsigned i = 0; i < dev->num_children && ret != 0; i++)
-		ret = blk_crypto_derive_sw_secret(dev->children[i], eph_key, eph_key_size,
-						  ret_sw_secret);
-	leave_children(dev);
-	return ret;
+	return FIRST_THAT_CAN(profile, blk_crypto_derive_sw_secret, eph_key, eph_key_size,
+			      ret_sw_secret);
 }
 
 static int stack_import_key(struct blk_crypto_profile *profile, const uint8_t *raw_key,
 			    size_t raw_key_size, uint8_t *ret_lt_key)
 {
-	struct blk_device *dev = enter_children(profile);
-	int ret = -EOPNOTSUPP;
-
-	for (unsigned i = 0; i < dev->num_children && ret < 0; i++)
-		ret = blk_crypto_import_key(dev->children[i], raw_key, raw_key_size, ret_lt_key);
-	leave_children(dev);
-	return ret;
+	return FIRST_THAT_CAN(profile, blk_crypto_import_key, raw_key, raw_key_size, ret_lt_key);
 }
 
 static int stack_generate_key(struct blk_crypto_profile *profile, uint8_t *ret_lt_key)
 {
-	struct blk_device *dev = enter_children(profile);
-	int ret = -EOPNOTSUPP;
-
-	for (unsigned i = 0; i < dev->num_children && ret < 0; i++)
-		ret = blk_crypto_generate_key(dev->children[i], ret_lt_key);
-	leave_children(dev);
-	return ret;
+	return FIRST_THAT_CAN(profile, blk_crypto_generate_key, ret_lt_key);
 }
 
 static int stack_prepare_key(struct blk_crypto_profile *profile, const uint8_t *lt_key,
 			     size_t lt_key_size, uint8_t *ret_eph_key)
 {
-	struct blk_device *dev = enter_children(profile);
-	int ret = -EOPNOTSUPP;
-
-	for (unsigned i = 0; i < dev->num_children && ret < 0; i++)
-		ret = blk_crypto_prepare_key(dev->children[i], lt_key, lt_key_size, ret_eph_key);
-	leave_children(dev);
-	return ret;
+	return FIRST_THAT_CAN(profile, blk_crypto_prepare_key, lt_key, lt_key_size, ret_eph_key);
 }
 
 static const struct blk_crypto_ll_ops stack_ll_ops = {

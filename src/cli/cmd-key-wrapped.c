@@ -8,6 +8,7 @@
 #include "blkcrypto/blk-crypto-wrapped.h"
 #include "blkcrypto/blk-device.h"
 #include "cli/exitcode.h"
+#include "cli/key-args.h"
 #include "cli/key-write.h"
 #include "cli/mount-keys.h"
 #include "cli/mounted-store.h"
@@ -17,15 +18,6 @@
 #include "cli/verbs.h"
 #include "fs/wrapped.h"
 #include "util/secret.h"
-
-enum {
-	OPT_KEY = 0x200,
-	OPT_DEVICE,
-};
-
-struct wrapped_args {
-	const char *key, *output, *device;
-};
 
 static const struct option import_options[] = {
 	{ "output", required_argument, NULL, 'o' },
@@ -44,32 +36,6 @@ static const struct option prepare_options[] = {
 	{ "key", required_argument, NULL, OPT_KEY },
 	{ NULL },
 };
-
-static int parse(const struct verb *verb, int argc, char **argv, const struct option *options,
-		 struct wrapped_args *args)
-{
-	bool first = true;
-	int c;
-
-	*args = (struct wrapped_args){ .key = "-" };
-	while ((c = verb_getopt(verb, argc, argv, ":o:", options, first)) != -1) {
-		first = false;
-		switch (c) {
-		case 'o':
-			args->output = optarg;
-			break;
-		case OPT_KEY:
-			args->key = optarg;
-			break;
-		case OPT_DEVICE:
-			args->device = optarg;
-			break;
-		default:
-			return EXIT_USAGE;
-		}
-	}
-	return verb_want_args(verb, argc, args->device ? 0 : 1);
-}
 
 /* ---- who does it ---- */
 
@@ -135,10 +101,12 @@ static int ask_mount(const char *path, enum fs_wrapped_op op, struct secretbuf *
 static int run(const struct verb *verb, int argc, char **argv, const struct option *options,
 	       enum fs_wrapped_op op)
 {
-	struct wrapped_args args;
+	struct key_args args;
 	struct secretbuf key;
-	int r = parse(verb, argc, argv, options, &args);
+	int r = key_args_parse(verb, argc, argv, options, &args);
 
+	if (r == 0)
+		r = verb_want_args(verb, argc, args.device ? 0 : 1);
 	if (r)
 		return r;
 	r = secret_init();

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "cli/exitcode.h"
+#include "cli/key-args.h"
 #include "cli/key-write.h"
 #include "cli/mount-keys.h"
 #include "cli/mount-status.h"
@@ -19,19 +20,6 @@
 #include "fs/control.h"
 #include "util/io.h"
 #include "util/secret.h"
-
-enum {
-	OPT_KEY = 0x200,
-	OPT_KEY_V1,
-	OPT_JSON,
-	OPT_ALL_USERS,
-	OPT_HW_WRAPPED,
-};
-
-struct key_args {
-	bool json, v1, all_users, hw_wrapped;
-	const char *key, *output;
-};
 
 static const struct option generate_options[] = {
 	{ "output", required_argument, NULL, 'o' },
@@ -55,40 +43,12 @@ static const struct option show_options[] = {
 	{ NULL },
 };
 
-static int parse(const struct verb *verb, int argc, char **argv, const char *shortopts,
-		 const struct option *longopts, int words, struct key_args *args)
+static int parse(const struct verb *verb, int argc, char **argv, const struct option *options,
+		 int words, struct key_args *args)
 {
-	bool first = true;
-	int c;
+	int r = key_args_parse(verb, argc, argv, options, args);
 
-	memset(args, 0, sizeof(*args));
-	args->key = "-";
-	while ((c = verb_getopt(verb, argc, argv, shortopts, longopts, first)) != -1) {
-		first = false;
-		switch (c) {
-		case 'o':
-			args->output = optarg;
-			break;
-		case OPT_KEY:
-			args->key = optarg;
-			break;
-		case OPT_KEY_V1:
-			args->v1 = true;
-			break;
-		case OPT_HW_WRAPPED:
-			args->hw_wrapped = true;
-			break;
-		case OPT_JSON:
-			args->json = true;
-			break;
-		case OPT_ALL_USERS:
-			args->all_users = true;
-			break;
-		default:
-			return EXIT_USAGE;
-		}
-	}
-	return verb_want_args(verb, argc, words);
+	return r ? r : verb_want_args(verb, argc, words);
 }
 
 static int print_record(bool json, json_t *rec)
@@ -105,7 +65,7 @@ int cmd_key_generate(const struct verb *verb, int argc, char **argv)
 	uint8_t ref[FSCRYPT_KEY_IDENTIFIER_SIZE];
 	struct key_args args;
 	struct secretbuf key;
-	int r = parse(verb, argc, argv, ":o:", generate_options, 0, &args);
+	int r = parse(verb, argc, argv, generate_options, 0, &args);
 
 	if (r)
 		return r;
@@ -139,7 +99,7 @@ int cmd_key_add(const struct verb *verb, int argc, char **argv)
 	const char *mnt;
 	int r, fd;
 
-	r = parse(verb, argc, argv, ":", add_options, 1, &args);
+	r = parse(verb, argc, argv, add_options, 1, &args);
 	if (r)
 		return r;
 	if (args.v1 && args.hw_wrapped)
@@ -171,12 +131,19 @@ int cmd_key_add(const struct verb *verb, int argc, char **argv)
 
 /* ---- remove, status, list ---- */
 
-static int parse_id(const struct verb *verb, const char *text,
-		    struct fscrypt_key_specifier *ret_spec)
+/* "ID MNT": the key, and the mount opened. An exit code, reported. */
+static int open_for_key(const struct verb *verb, int argc, char **argv,
+			const struct option *options, struct key_args *args,
+			struct fscrypt_key_specifier *ret_spec, const char **ret_mnt, int *ret_fd)
 {
-	if (key_spec_parse(text, ret_spec) == 0)
-		return 0;
-	return verb_usage(verb, "%s: is no key identifier of 32 hex digits", text);
+	int r = parse(verb, argc, argv, options, 2, args);
+
+	if (r)
+		return r;
+	if (key_spec_parse(argv[optind], ret_spec) < 0)
+		return verb_usage(verb, "%s: is no key identifier of 32 hex digits", argv[optind]);
+	*ret_mnt = argv[optind + 1];
+	return mount_keys_open(*ret_mnt, ret_fd);
 }
 
 int cmd_key_remove(const struct verb *verb, int argc, char **argv)
@@ -187,13 +154,7 @@ int cmd_key_remove(const struct verb *verb, int argc, char **argv)
 	const char *mnt;
 	int r, fd;
 
-	r = parse(verb, argc, argv, ":", remove_options, 2, &args);
-	if (r == 0)
-		r = parse_id(verb, argv[optind], &arg.key_spec);
-	if (r)
-		return r;
-	mnt = argv[optind + 1];
-	r = mount_keys_open(mnt, &fd);
+	r = open_for_key(verb, argc, argv, remove_options, &args, &arg.key_spec, &mnt, &fd);
 	if (r != EXIT_DONE)
 		return r;
 	r = mount_keys_remove(fd, args.all_users, &arg);
@@ -221,13 +182,7 @@ int cmd_key_status(const struct verb *verb, int argc, char **argv)
 	const char *mnt;
 	int r, fd;
 
-	r = parse(verb, argc, argv, ":", show_options, 2, &args);
-	if (r == 0)
-		r = parse_id(verb, argv[optind], &arg.key_spec);
-	if (r)
-		return r;
-	mnt = argv[optind + 1];
-	r = mount_keys_open(mnt, &fd);
+	r = open_for_key(verb, argc, argv, show_options, &args, &arg.key_spec, &mnt, &fd);
 	if (r != EXIT_DONE)
 		return r;
 	if (ioctl(fd, FS_IOC_GET_ENCRYPTION_KEY_STATUS, &arg) < 0)
@@ -250,7 +205,7 @@ int cmd_key_list(const struct verb *verb, int argc, char **argv)
 	const char *mnt;
 	int r, fd;
 
-	r = parse(verb, argc, argv, ":", show_options, 1, &args);
+	r = parse(verb, argc, argv, show_options, 1, &args);
 	if (r)
 		return r;
 	mnt = argv[optind];
