@@ -20,16 +20,23 @@ struct fs_inode *fs_inode_find(struct fs_inode *parent, const char *name)
 	return a ? a->inode : NULL;
 }
 
+/* Of those that it has at present. */
+static struct fs_alias *first_name(struct fs_inode *inode)
+{
+	return fs_itable_is_nameless(inode) ? NULL : LIST_FIRST(&inode->names);
+}
+
 bool fs_inode_has_other_alias(struct fs_inode *inode, struct fs_inode *parent, const char *name)
 {
 	struct fs_itable *t = inode->sb->itable;
-	bool other = false;
+	bool other;
 	struct fs_alias *a;
 
 	pthread_mutex_lock(&t->mutex);
-	TAILQ_FOREACH (a, &inode->aliases, link)
-		if (a->parent != parent || strcmp(a->name, name) != 0)
-			other = true;
+	a = first_name(inode);
+	if (a && a->parent == parent && strcmp(a->name, name) == 0)
+		a = LIST_NEXT(a, link);
+	other = a != NULL;
 	pthread_mutex_unlock(&t->mutex);
 	return other;
 }
@@ -41,7 +48,7 @@ int fs_inode_name(struct fs_inode *inode, struct fs_inode **ret_parent,
 	struct fs_alias *a;
 
 	pthread_mutex_lock(&t->mutex);
-	a = TAILQ_FIRST(&inode->aliases);
+	a = first_name(inode);
 	if (a) {
 		a->parent->refs++;
 		*ret_parent = a->parent;
@@ -58,9 +65,7 @@ int fs_inode_place(struct fs_inode *inode, struct fs_inode **ret_parent,
 	struct fs_alias *a;
 
 	pthread_mutex_lock(&t->mutex);
-	a = TAILQ_FIRST(&inode->aliases);
-	if (!a)
-		a = inode->last_name;
+	a = LIST_FIRST(&inode->names);
 	if (a) {
 		a->parent->refs++;
 		*ret_parent = a->parent;
@@ -92,8 +97,8 @@ bool fs_inode_is_foreign(struct fs_inode *inode)
 	size_t len;
 
 	pthread_mutex_lock(&t->mutex);
-	foreign = !TAILQ_EMPTY(&inode->aliases);
-	TAILQ_FOREACH (a, &inode->aliases, link)
+	foreign = !fs_itable_is_nameless(inode);
+	for (a = first_name(inode); a; a = LIST_NEXT(a, link))
 		if (atomic_load(&a->parent->crypt) == FS_CRYPT_PLAIN ||
 		    store_name_classify(a->name, ct, &len) != STORE_NAME_FOREIGN)
 			foreign = false;
@@ -108,7 +113,7 @@ struct fs_inode *fs_inode_parent(struct fs_inode *inode)
 	struct fs_alias *a;
 
 	pthread_mutex_lock(&t->mutex);
-	a = TAILQ_FIRST(&inode->aliases);
+	a = first_name(inode);
 	if (a) {
 		parent = a->parent;
 		parent->refs++;
@@ -142,14 +147,8 @@ int fs_alias_add(struct fs_inode *inode, struct fs_inode *parent, const char *na
 	pthread_mutex_lock(&t->mutex);
 	a = fs_itable_find_alias(t, parent, name);
 	if (!a || a->inode != inode) {
-		if (a)
-			a = fs_itable_retire_alias(t, a);
-		/* Linked first: what the replaced name has kept alive must outlive this. */
-		fs_itable_link_alias(t, named, inode);
+		fs_itable_give_name(t, inode, named, &dead);
 		named = NULL;
-		fs_itable_drop_alias(t, a, &dead);
-		fs_itable_drop_alias(t, inode->last_name, &dead);
-		inode->last_name = NULL;
 	}
 	pthread_mutex_unlock(&t->mutex);
 	free(named);

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "fs/backing.h"
@@ -69,7 +70,7 @@ void fs_attr_from_statx(struct fs_inode *inode, const struct statx *stx, struct 
 	} else if (S_ISREG(inode->type)) {
 		if (fs_file_size(inode, stx, &size) < 0)
 			size = stx->stx_size;
-	} else if (S_ISLNK(inode->type)) {
+	} else if (S_ISLNK(inode->type) && atomic_load(&inode->crypt) != FS_CRYPT_PLAIN) {
 		if (fs_symlink_size(inode, &size) < 0)
 			size = 0;
 	}
@@ -162,7 +163,7 @@ int fs_setattr(struct fs_inode *inode, struct fs_file *file, const struct stat *
 	int fd, own = -1, err = 0;
 
 	/* The kernel may bring times late that the file's next inode knows better. */
-	if (S_ISREG(inode->type) && atomic_load(&inode->reg.revoked))
+	if (fs_inode_revoked(inode))
 		return -ENOKEY;
 	if (set & FS_SET_SIZE) {
 		err = set_size(inode, file, (uint64_t)attr->st_size);

@@ -35,13 +35,10 @@ struct fs_procpath fs_procpath(int fd)
 
 bool fs_inode_is(const struct fs_inode *inode, const struct statx *stx)
 {
-	if (stx->stx_ino != inode->ino || (stx->stx_mode & S_IFMT) != inode->type ||
-	    makedev(stx->stx_dev_major, stx->stx_dev_minor) != inode->dev)
-		return false;
-	if (!(stx->stx_mask & STATX_BTIME) || (!inode->btime_sec && !inode->btime_nsec))
-		return true;
-	return stx->stx_btime.tv_sec == inode->btime_sec &&
-	       stx->stx_btime.tv_nsec == inode->btime_nsec;
+	uint64_t btime = fs_btime(stx);
+
+	return stx->stx_ino == inode->ino && (stx->stx_mode & S_IFMT) == inode->type &&
+	       fs_dev(stx) == inode->dev && (!btime || !inode->btime || btime == inode->btime);
 }
 
 static int statx_fd(int fd, struct statx *ret_stx)
@@ -100,9 +97,9 @@ static int dirfd_try(struct fs_dirfds *d, struct fs_inode *dir)
 	int fd;
 
 	pthread_mutex_lock(&d->mutex);
-	fd = dir->dir.fd;
-	if (fd >= 0 && dir->dir.fd_users++ == 0)
-		TAILQ_REMOVE(&d->idle, dir, dir.lru);
+	fd = dir->use->dir.fd;
+	if (fd >= 0 && dir->use->dir.fd_users++ == 0)
+		TAILQ_REMOVE(&d->idle, dir, use->dir.lru);
 	pthread_mutex_unlock(&d->mutex);
 	return fd;
 }
@@ -116,9 +113,9 @@ bool fs_dirfds_spare(struct fs_super *sb)
 	while (n < (int)ARRAY_SIZE(fds) && !TAILQ_EMPTY(&d->idle)) {
 		struct fs_inode *old = TAILQ_FIRST(&d->idle);
 
-		TAILQ_REMOVE(&d->idle, old, dir.lru);
-		fds[n++] = old->dir.fd;
-		old->dir.fd = -1;
+		TAILQ_REMOVE(&d->idle, old, use->dir.lru);
+		fds[n++] = old->use->dir.fd;
+		old->use->dir.fd = -1;
 		d->num_open--;
 	}
 	pthread_mutex_unlock(&d->mutex);
@@ -199,20 +196,20 @@ int fs_dirfd_get(struct fs_inode *dir)
 	if (fd < 0)
 		return fd;
 	pthread_mutex_lock(&d->mutex);
-	if (dir->dir.fd >= 0) { /* another thread was faster */
+	if (dir->use->dir.fd >= 0) { /* another thread was faster */
 		victim = fd;
-		fd = dir->dir.fd;
-		if (dir->dir.fd_users++ == 0)
-			TAILQ_REMOVE(&d->idle, dir, dir.lru);
+		fd = dir->use->dir.fd;
+		if (dir->use->dir.fd_users++ == 0)
+			TAILQ_REMOVE(&d->idle, dir, use->dir.lru);
 	} else {
 		struct fs_inode *old = TAILQ_FIRST(&d->idle);
 
-		dir->dir.fd = fd;
-		dir->dir.fd_users = 1;
+		dir->use->dir.fd = fd;
+		dir->use->dir.fd_users = 1;
 		if (++d->num_open > d->limit && old) {
-			TAILQ_REMOVE(&d->idle, old, dir.lru);
-			victim = old->dir.fd;
-			old->dir.fd = -1;
+			TAILQ_REMOVE(&d->idle, old, use->dir.lru);
+			victim = old->use->dir.fd;
+			old->use->dir.fd = -1;
 			d->num_open--;
 		}
 	}
@@ -227,8 +224,8 @@ void fs_dirfd_put(struct fs_inode *dir)
 	struct fs_dirfds *d = dir->sb->dirfds;
 
 	pthread_mutex_lock(&d->mutex);
-	if (--dir->dir.fd_users == 0)
-		TAILQ_INSERT_TAIL(&d->idle, dir, dir.lru);
+	if (--dir->use->dir.fd_users == 0)
+		TAILQ_INSERT_TAIL(&d->idle, dir, use->dir.lru);
 	pthread_mutex_unlock(&d->mutex);
 }
 
@@ -240,11 +237,11 @@ void fs_dirfd_drop(struct fs_inode *dir)
 	if (!d)
 		return;
 	pthread_mutex_lock(&d->mutex);
-	fd = dir->dir.fd;
+	fd = dir->use->dir.fd;
 	if (fd >= 0) {
-		if (dir->dir.fd_users == 0)
-			TAILQ_REMOVE(&d->idle, dir, dir.lru);
-		dir->dir.fd = -1;
+		if (dir->use->dir.fd_users == 0)
+			TAILQ_REMOVE(&d->idle, dir, use->dir.lru);
+		dir->use->dir.fd = -1;
 		d->num_open--;
 	}
 	pthread_mutex_unlock(&d->mutex);
@@ -275,7 +272,7 @@ int fs_path_get(struct fs_inode *inode, struct fs_path *path)
 			fs_inode_put(path->parent);
 			return path->dirfd;
 		}
-		pthread_rwlock_rdlock(&path->parent->dir.dir_lock);
+		pthread_rwlock_rdlock(&path->parent->use->dir.dir_lock);
 		if (fs_inode_has_name(inode, path->parent, path->name))
 			return 0;
 		fs_path_put(path);
@@ -287,7 +284,7 @@ void fs_path_put(struct fs_path *path)
 {
 	if (!path->parent)
 		return;
-	pthread_rwlock_unlock(&path->parent->dir.dir_lock);
+	pthread_rwlock_unlock(&path->parent->use->dir.dir_lock);
 	fs_dirfd_put(path->parent);
 	fs_inode_put(path->parent);
 }
@@ -299,11 +296,11 @@ static bool statx_open(struct fs_inode *inode, struct statx *ret_stx, int *ret_e
 
 	if (!S_ISREG(inode->type))
 		return false;
-	pthread_mutex_lock(&inode->crypt_lock);
-	f = TAILQ_FIRST(&inode->reg.files);
+	tinylock_lock(&inode->crypt_lock);
+	f = fs_opened(inode) ? TAILQ_FIRST(&fs_opened(inode)->files) : NULL;
 	if (f)
 		*ret_err = statx_fd(f->backing.fd, ret_stx);
-	pthread_mutex_unlock(&inode->crypt_lock);
+	tinylock_unlock(&inode->crypt_lock);
 	return f != NULL;
 }
 
@@ -338,11 +335,11 @@ int fs_inode_open_path(struct fs_inode *inode)
 	err = fs_path_get(inode, &path);
 	if (err == -ESTALE && S_ISREG(inode->type)) {
 		/* Nameless from the start (O_TMPFILE): only its handles lead to it. */
-		pthread_mutex_lock(&inode->crypt_lock);
-		f = TAILQ_FIRST(&inode->reg.files);
+		tinylock_lock(&inode->crypt_lock);
+		f = fs_opened(inode) ? TAILQ_FIRST(&fs_opened(inode)->files) : NULL;
 		fd = f ? open(fs_procpath(f->backing.fd).s, O_PATH | O_CLOEXEC) : -1;
 		err = f && fd < 0 ? -errno : -ESTALE;
-		pthread_mutex_unlock(&inode->crypt_lock);
+		tinylock_unlock(&inode->crypt_lock);
 		return fd >= 0 ? fd : err;
 	}
 	if (err < 0)

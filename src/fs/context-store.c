@@ -22,13 +22,13 @@ static size_t encode(const struct fs_inode *inode, uint8_t buf[static STORE_HDR_
 	bool plain = atomic_load(&inode->crypt) == FS_CRYPT_PLAIN;
 	struct store_header hdr = {
 		.flags = plain ? STORE_HDR_FLAG_PLAIN : 0,
-		.ino = atomic_load(&inode->vino),
-		.parent_ino = inode->parent_vino,
-		.ctx = inode->ctx,
-		.ctx_len = plain ? 0 : inode->ctx_len,
+		.ino = atomic_load(&inode->use->vino),
+		.parent_ino = inode->use->parent_vino,
+		.ctx = inode->use->ctx,
+		.ctx_len = plain ? 0 : inode->use->ctx_len,
 	};
 
-	memcpy(hdr.parent_nonce, inode->parent_nonce, sizeof(hdr.parent_nonce));
+	memcpy(hdr.parent_nonce, inode->use->parent_nonce, sizeof(hdr.parent_nonce));
 	return store_header_encode(&hdr, buf);
 }
 
@@ -88,7 +88,7 @@ static bool is_own_number(const struct fs_inode *dir, int dirfd)
 	n = io_pread(fd, buf, sizeof(buf), 0);
 	close(fd);
 	return n > 0 && store_header_decode(buf, (size_t)n, &hdr, &used) == 0 &&
-	       (hdr.flags & STORE_HDR_FLAG_PLAIN) && hdr.ino == atomic_load(&dir->vino);
+	       (hdr.flags & STORE_HDR_FLAG_PLAIN) && hdr.ino == atomic_load(&dir->use->vino);
 }
 
 static int store_dir(struct fs_inode *dir)
@@ -105,7 +105,7 @@ static int store_dir(struct fs_inode *dir)
 	fs_dirfd_put(dir);
 	if (err == -EEXIST)
 		return -EUCLEAN; /* somebody else made one behind our back: ours must not win */
-	if (err == 0 && !atomic_exchange(&dir->ctx_unsynced, true))
+	if (err == 0 && !atomic_exchange(&dir->use->dir.ctx_unsynced, true))
 		atomic_fetch_add(&dir->sb->unsynced, 1);
 	return err;
 }
@@ -138,11 +138,11 @@ static int give_number_locked(struct fs_inode *inode)
 	uint32_t vino;
 	int err;
 
-	if (!fscrypt_context_uses_ino(&inode->ctx) || atomic_load(&inode->vino) != 0)
+	if (!fscrypt_context_uses_ino(&inode->use->ctx) || atomic_load(&inode->use->vino) != 0)
 		return 0;
 	err = fs_vino_alloc(inode->sb->vino, &vino);
 	if (err == 0)
-		atomic_store(&inode->vino, vino);
+		atomic_store(&inode->use->vino, vino);
 	return err;
 }
 
@@ -150,9 +150,9 @@ int fs_context_store_locked(struct fs_inode *inode, int fd)
 {
 	int err;
 
-	if (atomic_load(&inode->ctx_stored))
+	if (atomic_load(&inode->use->ctx_stored))
 		return 0;
-	if (S_ISREG(inode->type) && atomic_load(&inode->reg.revoked))
+	if (fs_inode_revoked(inode))
 		return -ENOKEY; /* the file is another inode's by now */
 	err = give_number_locked(inode);
 	if (err == 0 && S_ISDIR(inode->type))
@@ -160,7 +160,7 @@ int fs_context_store_locked(struct fs_inode *inode, int fd)
 	else if (err == 0 && S_ISREG(inode->type))
 		err = store_reg(inode, fd);
 	if (err == 0)
-		atomic_store(&inode->ctx_stored, true);
+		atomic_store(&inode->use->ctx_stored, true);
 	return err;
 }
 
@@ -168,17 +168,18 @@ int fs_context_store(struct fs_inode *inode, int fd)
 {
 	int err;
 
-	if (atomic_load(&inode->crypt) != FS_CRYPT_ENCRYPTED || atomic_load(&inode->ctx_stored))
+	if (atomic_load(&inode->crypt) != FS_CRYPT_ENCRYPTED ||
+	    atomic_load(&inode->use->ctx_stored))
 		return 0;
-	pthread_mutex_lock(&inode->crypt_lock);
+	tinylock_lock(&inode->crypt_lock);
 	err = fs_context_store_locked(inode, fd);
-	pthread_mutex_unlock(&inode->crypt_lock);
+	tinylock_unlock(&inode->crypt_lock);
 	return err;
 }
 
 int fs_context_store_number(struct fs_inode *dir)
 {
-	uint32_t vino = atomic_load(&dir->vino);
+	uint32_t vino = atomic_load(&dir->use->vino);
 	int err = 0;
 
 	if (vino == 0) {
@@ -186,14 +187,14 @@ int fs_context_store_number(struct fs_inode *dir)
 		if (err < 0)
 			return err;
 	}
-	pthread_mutex_lock(&dir->crypt_lock);
-	atomic_store(&dir->vino, vino);
+	tinylock_lock(&dir->crypt_lock);
+	atomic_store(&dir->use->vino, vino);
 	err = store_dir(dir);
 	if (err == 0)
-		atomic_store(&dir->ctx_stored, true);
+		atomic_store(&dir->use->ctx_stored, true);
 	else
-		atomic_store(&dir->vino, 0);
-	pthread_mutex_unlock(&dir->crypt_lock);
+		atomic_store(&dir->use->vino, 0);
+	tinylock_unlock(&dir->crypt_lock);
 	return err;
 }
 
@@ -202,8 +203,8 @@ int fs_context_settle(struct fs_inode *inode)
 	int fd = -1, err;
 
 	if (atomic_load(&inode->crypt) != FS_CRYPT_ENCRYPTED ||
-	    atomic_load(&inode->sb->read_only) || !fscrypt_context_uses_ino(&inode->ctx) ||
-	    atomic_load(&inode->vino) != 0)
+	    atomic_load(&inode->sb->read_only) || !fscrypt_context_uses_ino(&inode->use->ctx) ||
+	    atomic_load(&inode->use->vino) != 0)
 		return 0;
 	if (S_ISREG(inode->type)) {
 		fd = fs_inode_open(inode, O_RDWR);
@@ -229,8 +230,8 @@ static int sync_dir(struct fs_inode *dir)
 	bool ctx, names;
 	unsigned less;
 
-	ctx = atomic_exchange(&dir->ctx_unsynced, false);
-	names = atomic_exchange(&dir->names_unsynced, false);
+	ctx = atomic_exchange(&dir->use->dir.ctx_unsynced, false);
+	names = atomic_exchange(&dir->use->dir.names_unsynced, false);
 	if (!ctx && !names)
 		return 0;
 	dirfd = fs_dirfd_get(dir);
@@ -256,8 +257,8 @@ static int sync_dir(struct fs_inode *dir)
 out:
 	less = (unsigned)ctx + (unsigned)names;
 	if (err < 0) /* not done: the next fsync tries again */
-		less = mark_again(&dir->ctx_unsynced, ctx) +
-		       mark_again(&dir->names_unsynced, names);
+		less = mark_again(&dir->use->dir.ctx_unsynced, ctx) +
+		       mark_again(&dir->use->dir.names_unsynced, names);
 	atomic_fetch_sub(&dir->sb->unsynced, less);
 	return err;
 }
@@ -265,12 +266,12 @@ out:
 void fs_context_forget_unsynced(struct fs_inode *dir)
 {
 	struct fs_super *sb = dir->sb;
-	unsigned marks = (unsigned)atomic_load(&dir->ctx_unsynced) +
-			 (unsigned)atomic_load(&dir->names_unsynced);
+	unsigned marks = (unsigned)atomic_load(&dir->use->dir.ctx_unsynced) +
+			 (unsigned)atomic_load(&dir->use->dir.names_unsynced);
 
 	if (!marks)
 		return;
-	if (!dir->dir.dead && !atomic_exchange(&sb->forgot_unsynced, true))
+	if (!dir->use->dir.dead && !atomic_exchange(&sb->forgot_unsynced, true))
 		atomic_fetch_add(&sb->unsynced, 1);
 	atomic_fetch_sub(&sb->unsynced, marks);
 }
@@ -292,7 +293,7 @@ static int sync_forgotten(struct fs_super *sb)
 
 bool fs_may_be_synced(const struct fs_inode *inode)
 {
-	return !S_ISREG(inode->type) || !atomic_load(&inode->reg.unsynced);
+	return !S_ISREG(inode->type) || !(inode->use && atomic_load(&inode->use->reg.unsynced));
 }
 
 int fs_context_secure(struct fs_inode *dir)
@@ -301,10 +302,10 @@ int fs_context_secure(struct fs_inode *dir)
 
 	if (atomic_load(&dir->crypt) != FS_CRYPT_ENCRYPTED)
 		return fs_context_sync_chain(dir);
-	if (!atomic_load(&dir->ctx_stored)) {
-		pthread_rwlock_wrlock(&dir->dir.dir_lock);
-		err = dir->dir.dead ? -ENOENT : fs_context_store(dir, -1);
-		pthread_rwlock_unlock(&dir->dir.dir_lock);
+	if (!atomic_load(&dir->use->ctx_stored)) {
+		pthread_rwlock_wrlock(&dir->use->dir.dir_lock);
+		err = dir->use->dir.dead ? -ENOENT : fs_context_store(dir, -1);
+		pthread_rwlock_unlock(&dir->use->dir.dir_lock);
 	}
 	return err ? err : fs_context_sync_chain(dir);
 }

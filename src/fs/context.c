@@ -24,6 +24,7 @@
 struct place {
 	struct fs_inode *parent; /* referenced, or NULL for the root and nameless inodes */
 	char name[NAME_MAX_LEN + 1];
+	bool plain; /* what is there has no context of its own: regular files and symlinks */
 };
 
 static bool parent_encrypted(const struct place *p)
@@ -37,16 +38,17 @@ static bool parent_gives_context(const struct place *p)
 	return p->parent && atomic_load(&p->parent->crypt) == FS_CRYPT_ENCRYPTED;
 }
 
+/* Once for each place: its directory may get a policy meanwhile, if the file has left it. */
 static bool is_plain_place(const struct place *p)
 {
-	return !parent_encrypted(p) &&
+	return p->parent && !parent_encrypted(p) &&
 	       strncmp(p->name, STORE_ENC_PREFIX, strlen(STORE_ENC_PREFIX)) != 0;
 }
 
 int fs_context_heritage(const struct fs_inode *parent, union fscrypt_policy *ret_policy)
 {
 	if (atomic_load(&parent->crypt) != FS_CRYPT_PLAIN)
-		return fscrypt_policy_from_context(&parent->ctx, parent->ctx_len, ret_policy);
+		return fs_context_policy(parent, ret_policy);
 	if (!parent->sb->has_dummy)
 		return -ENODATA;
 	*ret_policy = parent->sb->dummy_policy;
@@ -55,6 +57,7 @@ int fs_context_heritage(const struct fs_inode *parent, union fscrypt_policy *ret
 
 static void inherit_locked(struct fs_inode *inode, const struct fs_inode *parent)
 {
+	struct fs_use *use = inode->use;
 	union fscrypt_policy policy;
 	uint8_t nonce[FSCRYPT_FILE_NONCE_SIZE];
 
@@ -62,55 +65,58 @@ static void inherit_locked(struct fs_inode *inode, const struct fs_inode *parent
 	if (fs_context_heritage(parent, &policy) < 0)
 		return;
 	secret_random(nonce, sizeof(nonce));
-	inode->ctx_len = (uint8_t)fscrypt_context_from_policy(&policy, nonce, &inode->ctx);
-	memcpy(inode->parent_nonce, fscrypt_context_nonce(&parent->ctx), sizeof(nonce));
-	inode->parent_vino = parent->vino;
-	atomic_store(&inode->ctx_stored, false);
+	use->ctx_len = (uint8_t)fscrypt_context_from_policy(&policy, nonce, &use->ctx);
+	memcpy(use->parent_nonce, fscrypt_context_nonce(&parent->use->ctx), sizeof(nonce));
+	use->parent_vino = parent->use->vino;
+	atomic_store(&use->ctx_stored, false);
 	atomic_store(&inode->crypt, FS_CRYPT_ENCRYPTED);
 }
 
 void fs_context_inherit(struct fs_inode *inode, struct fs_inode *parent)
 {
-	pthread_mutex_lock(&inode->crypt_lock);
+	tinylock_lock(&inode->crypt_lock);
 	inherit_locked(inode, parent);
-	pthread_mutex_unlock(&inode->crypt_lock);
+	tinylock_unlock(&inode->crypt_lock);
 }
 
 void fs_context_adopt(struct fs_inode *inode, struct fs_inode *parent,
 		      const union fscrypt_context *ctx, size_t ctx_len, uint32_t vino,
 		      struct fscrypt_info *info)
 {
-	pthread_mutex_lock(&inode->crypt_lock);
-	inode->ctx = *ctx;
-	inode->ctx_len = (uint8_t)ctx_len;
-	atomic_store(&inode->vino, vino);
-	memcpy(inode->parent_nonce, fscrypt_context_nonce(&parent->ctx),
-	       sizeof(inode->parent_nonce));
-	inode->parent_vino = parent->vino;
+	struct fs_use *use = inode->use;
+
+	tinylock_lock(&inode->crypt_lock);
+	use->ctx = *ctx;
+	use->ctx_len = (uint8_t)ctx_len;
+	atomic_store(&use->vino, vino);
+	memcpy(use->parent_nonce, fscrypt_context_nonce(&parent->use->ctx),
+	       sizeof(use->parent_nonce));
+	use->parent_vino = parent->use->vino;
 	/* The key may have been revoked since; who revokes it goes through the inodes after that.
 	 */
 	if (!fscrypt_info_revoked(info)) {
-		inode->info = info;
+		use->info = info;
 		info = NULL;
 	}
 	atomic_store(&inode->crypt, FS_CRYPT_ENCRYPTED);
-	pthread_mutex_unlock(&inode->crypt_lock);
+	tinylock_unlock(&inode->crypt_lock);
 	fscrypt_put_info(info);
 }
 
 static int adopt_header(struct fs_inode *inode, const struct store_header *hdr)
 {
+	struct fs_use *use = inode->use;
 	union fscrypt_policy policy;
 	int err;
 
 	if (hdr->flags & STORE_HDR_FLAG_PLAIN)
 		return -EUCLEAN;
 	err = fscrypt_policy_from_context(&hdr->ctx, hdr->ctx_len, &policy);
-	inode->ctx = hdr->ctx;
-	inode->ctx_len = (uint8_t)hdr->ctx_len;
-	atomic_store(&inode->vino, hdr->ino);
-	inode->parent_vino = hdr->parent_ino;
-	memcpy(inode->parent_nonce, hdr->parent_nonce, sizeof(inode->parent_nonce));
+	use->ctx = hdr->ctx;
+	use->ctx_len = (uint8_t)hdr->ctx_len;
+	atomic_store(&use->vino, hdr->ino);
+	use->parent_vino = hdr->parent_ino;
+	memcpy(use->parent_nonce, hdr->parent_nonce, sizeof(use->parent_nonce));
 	if (err < 0)
 		return err;
 	if (fscrypt_context_uses_ino(&hdr->ctx)) {
@@ -118,7 +124,7 @@ static int adopt_header(struct fs_inode *inode, const struct store_header *hdr)
 			return -EUCLEAN;
 		fs_vino_saw(inode->sb->vino, hdr->ino);
 	}
-	atomic_store(&inode->ctx_stored, true);
+	atomic_store(&use->ctx_stored, true);
 	atomic_store(&inode->crypt, FS_CRYPT_ENCRYPTED);
 	return 0;
 }
@@ -128,9 +134,9 @@ static void adopt_number(struct fs_inode *dir, const struct store_header *hdr)
 {
 	if (hdr->ino >= FS_VINO_FIRST) {
 		fs_vino_saw(dir->sb->vino, hdr->ino);
-		atomic_store(&dir->vino, hdr->ino);
+		atomic_store(&dir->use->vino, hdr->ino);
 	}
-	atomic_store(&dir->ctx_stored, true);
+	atomic_store(&dir->use->ctx_stored, true);
 	atomic_store(&dir->crypt, FS_CRYPT_PLAIN);
 }
 
@@ -179,7 +185,7 @@ static int load_dir(struct fs_inode *inode, const struct place *p)
 	if (dirfd < 0)
 		return dirfd;
 	fd = open_ctx(dirfd);
-	if (fd == -EACCES && (parent_encrypted(p) ? fscrypt_context_uses_ino(&p->parent->ctx)
+	if (fd == -EACCES && (parent_encrypted(p) ? fscrypt_context_uses_ino(&p->parent->use->ctx)
 						  : fs_vino_in_use(inode->sb->vino)))
 		fd = open_ctx_lent(inode->sb, dirfd);
 	if (fd >= 0) {
@@ -212,7 +218,8 @@ static int load_dir(struct fs_inode *inode, const struct place *p)
 	} else if (parent_gives_context(p) && fs_dir_is_empty(dirfd, NULL)) {
 		inherit_locked(inode, p->parent);
 		/* A number that was shown must stay. If that fails, its first use says so. */
-		if (fscrypt_context_uses_ino(&inode->ctx) && !atomic_load(&inode->sb->read_only))
+		if (fscrypt_context_uses_ino(&inode->use->ctx) &&
+		    !atomic_load(&inode->sb->read_only))
 			(void)fs_context_store_locked(inode, -1);
 		err = 0;
 	} else {
@@ -262,7 +269,7 @@ static int load_reg(struct fs_inode *inode, const struct place *p, int fd)
 
 	if (!p->parent)
 		return -EUCLEAN;
-	if (is_plain_place(p)) {
+	if (p->plain) {
 		atomic_store(&inode->crypt, FS_CRYPT_PLAIN);
 		return 0;
 	}
@@ -308,7 +315,7 @@ static int load_lnk(struct fs_inode *inode, const struct place *p, const char *t
 
 	if (!p->parent)
 		return -EUCLEAN;
-	if (is_plain_place(p)) {
+	if (p->plain) {
 		atomic_store(&inode->crypt, FS_CRYPT_PLAIN);
 		return 0;
 	}
@@ -330,7 +337,7 @@ int fs_context_load(struct fs_inode *inode, int fd)
 	case FS_CRYPT_ENCRYPTED:
 		return 0;
 	case FS_CRYPT_BAD:
-		return inode->crypt_err;
+		return inode->use->crypt_err;
 	case FS_CRYPT_UNKNOWN:
 		break;
 	}
@@ -346,13 +353,18 @@ int fs_context_load(struct fs_inode *inode, int fd)
 		}
 		err = 0;
 	}
+	p.plain = is_plain_place(&p);
+	if (!p.plain && !fs_use_get(inode)) {
+		fs_inode_put(p.parent);
+		return -ENOMEM;
+	}
 	/*
 	 * fs_inode_open() looks at open handles under crypt_lock, and a symlink is read under its
 	 * directory's lock: before it is taken.
 	 */
-	if (S_ISLNK(inode->type) && p.parent && !is_plain_place(&p))
+	if (S_ISLNK(inode->type) && p.parent && !p.plain)
 		n = fs_symlink_read_stored(inode, text, sizeof(text));
-	if (S_ISREG(inode->type) && fd < 0 && p.parent && !is_plain_place(&p)) {
+	if (S_ISREG(inode->type) && fd < 0 && p.parent && !p.plain) {
 		int own = fs_inode_open(inode, O_RDONLY);
 
 		fs_inode_put(p.parent);
@@ -362,7 +374,7 @@ int fs_context_load(struct fs_inode *inode, int fd)
 		close(own);
 		return err;
 	}
-	pthread_mutex_lock(&inode->crypt_lock);
+	tinylock_lock(&inode->crypt_lock);
 	if (atomic_load(&inode->crypt) == FS_CRYPT_UNKNOWN) {
 		err = S_ISDIR(inode->type)   ? load_dir(inode, &p)
 		      : S_ISREG(inode->type) ? load_reg(inode, &p, fd)
@@ -373,13 +385,13 @@ int fs_context_load(struct fs_inode *inode, int fd)
 				 strerror(-err));
 			if (err == -EPROTONOSUPPORT)
 				err = -EUCLEAN;
-			inode->crypt_err = err;
+			inode->use->crypt_err = err;
 			atomic_store(&inode->crypt, FS_CRYPT_BAD);
 		}
 	} else if (atomic_load(&inode->crypt) == FS_CRYPT_BAD) {
-		err = inode->crypt_err;
+		err = inode->use->crypt_err;
 	}
-	pthread_mutex_unlock(&inode->crypt_lock);
+	tinylock_unlock(&inode->crypt_lock);
 	fs_inode_put(p.parent);
 	if (err == 0 && S_ISREG(inode->type))
 		(void)fs_context_settle(inode); /* as in load_dir() */
@@ -413,9 +425,9 @@ static bool may_have_come(struct fs_inode *inode)
 		return false;
 	clock_gettime(CLOCK_MONOTONIC, &ts);
 	now = (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
-	if (now - inode->key_asked_ns < ASK_AGAIN_NS)
+	if (now - inode->use->key_asked_ns < ASK_AGAIN_NS)
 		return false;
-	inode->key_asked_ns = now;
+	inode->use->key_asked_ns = now;
 	return true;
 }
 
@@ -430,21 +442,23 @@ int fs_context_require_key(struct fs_inode *inode)
 	err = fs_context_settle(inode); /* the number enters the key */
 	if (err < 0)
 		return err;
-	pthread_mutex_lock(&inode->crypt_lock);
-	if (S_ISREG(inode->type) && atomic_load(&inode->reg.bar) != FS_BAR_NONE) {
+	tinylock_lock(&inode->crypt_lock);
+	if (fs_inode_bar(inode) != FS_BAR_NONE) {
 		err = -ENOKEY;
-	} else if (!inode->info) {
+	} else if (!inode->use->info) {
 		gen = fscrypt_keyring_generation(sb->fsc);
-		if (inode->keygen == gen + 1 && !may_have_come(inode)) {
+		if (inode->use->keygen == gen + 1 && !may_have_come(inode)) {
 			err = -ENOKEY; /* asked before, and no key has come or gone since */
 		} else {
-			err = fscrypt_setup_info(sb->fsc, &inode->ctx, inode->ctx_len,
-						 kind_of(inode), inode->vino, &inode->info);
+			err = fscrypt_setup_info(sb->fsc, &inode->use->ctx, inode->use->ctx_len,
+						 kind_of(inode), inode->use->vino,
+						 &inode->use->info);
 			if (err == -ENOKEY)
-				inode->keygen = gen + 1; /* never 0, which means: not asked yet */
+				inode->use->keygen =
+					gen + 1; /* never 0, which means: not asked yet */
 		}
 	}
-	pthread_mutex_unlock(&inode->crypt_lock);
+	tinylock_unlock(&inode->crypt_lock);
 	return err;
 }
 
@@ -461,9 +475,9 @@ bool fs_context_is_locked(struct fs_inode *inode)
 
 	if (atomic_load(&inode->crypt) != FS_CRYPT_ENCRYPTED)
 		return false;
-	pthread_mutex_lock(&inode->crypt_lock);
-	locked = !inode->info;
-	pthread_mutex_unlock(&inode->crypt_lock);
+	tinylock_lock(&inode->crypt_lock);
+	locked = !inode->use->info;
+	tinylock_unlock(&inode->crypt_lock);
 	return locked;
 }
 
@@ -476,6 +490,6 @@ int fs_context_try_key(struct fs_inode *inode, struct fscrypt_info **ret_info)
 	if (err == -ENOKEY || err == -ENOPKG || err == -EINVAL)
 		err = 0;
 	if (err == 0)
-		*ret_info = inode->info;
+		*ret_info = inode->use->info;
 	return err;
 }

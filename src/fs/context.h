@@ -25,11 +25,16 @@ bool fs_context_is_bad(const struct fs_inode *inode);
  */
 int fs_context_heritage(const struct fs_inode *parent, union fscrypt_policy *ret_policy);
 
-/* A new inode under @parent gets @parent's policy and a fresh nonce, in memory; @parent is loaded.
- */
+/* What is stored as the policy of @inode, as far as that has been looked at. -EINVAL when it is not
+ * understood, or not there (use.c). */
+int fs_context_policy(const struct fs_inode *inode, union fscrypt_policy *ret_policy);
+
+/* A new inode under @parent gets @parent's policy and a fresh nonce, in memory; @parent is loaded,
+ * and the inode has its fs_use. */
 void fs_context_inherit(struct fs_inode *inode, struct fs_inode *parent);
 
-/* A new inode whose context and key were made before it: takes @info over. */
+/* A new inode, which has its fs_use, and whose context and key were made before it: takes @info
+ * over. */
 void fs_context_adopt(struct fs_inode *inode, struct fs_inode *parent,
 		      const union fscrypt_context *ctx, size_t ctx_len, uint32_t vino,
 		      struct fscrypt_info *info);
@@ -42,9 +47,9 @@ void fs_context_adopt(struct fs_inode *inode, struct fs_inode *parent,
 int fs_context_settle(struct fs_inode *inode);
 
 /*
- * Set up the key when it is there: after 0, inode->info is set and stays until the key is removed
- * and no handle is open. -ENOKEY, -ENOPKG, -EINVAL or what fs_context_load() gives. 0 for PLAIN
- * too.
+ * Set up the key when it is there: after 0, inode->use->info is set and stays until the key is
+ * removed and no handle is open. -ENOKEY, -ENOPKG, -EINVAL or what fs_context_load() gives. 0 for
+ * PLAIN too.
  */
 int fs_context_require_key(struct fs_inode *inode);
 

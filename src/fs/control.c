@@ -30,12 +30,6 @@ static bool owner_or_capable(struct fs_inode *inode, const struct fs_caller *who
 	return *ret_err == 0 && (stx.stx_uid == who->cred.uid || who->cap_fowner);
 }
 
-/* What is stored as the policy of an encrypted inode: 0, or -EINVAL when it is not understood. */
-static int inode_policy(struct fs_inode *inode, union fscrypt_policy *ret_policy)
-{
-	return fscrypt_policy_from_context(&inode->ctx, inode->ctx_len, ret_policy);
-}
-
 /*
  * The context of a directory that has been plain so far. It is an empty one, its dir_lock is held
  * exclusively, so nobody sees it half done: the file appears whole, and then the state changes.
@@ -44,25 +38,26 @@ static int encrypt_dir(struct fs_inode *dir, const union fscrypt_policy *policy)
 {
 	uint8_t nonce[FSCRYPT_FILE_NONCE_SIZE];
 	struct fs_inode *parent = fs_inode_parent(dir);
-	bool stored = atomic_load(&dir->ctx_stored); /* its number */
-	uint32_t vino = atomic_load(&dir->vino);
+	bool stored = atomic_load(&dir->use->ctx_stored); /* its number */
+	uint32_t vino = atomic_load(&dir->use->vino);
 	int err;
 
-	pthread_mutex_lock(&dir->crypt_lock);
+	tinylock_lock(&dir->crypt_lock);
 	secret_random(nonce, sizeof(nonce));
-	dir->ctx_len = (uint8_t)fscrypt_context_from_policy(policy, nonce, &dir->ctx);
+	dir->use->ctx_len = (uint8_t)fscrypt_context_from_policy(policy, nonce, &dir->use->ctx);
 	if (parent && atomic_load(&parent->crypt) == FS_CRYPT_ENCRYPTED) {
-		memcpy(dir->parent_nonce, fscrypt_context_nonce(&parent->ctx), sizeof(nonce));
-		dir->parent_vino = atomic_load(&parent->vino);
+		memcpy(dir->use->parent_nonce, fscrypt_context_nonce(&parent->use->ctx),
+		       sizeof(nonce));
+		dir->use->parent_vino = atomic_load(&parent->use->vino);
 	}
-	atomic_store(&dir->ctx_stored, false);
+	atomic_store(&dir->use->ctx_stored, false);
 	atomic_store(&dir->crypt, FS_CRYPT_ENCRYPTED);
-	pthread_mutex_unlock(&dir->crypt_lock);
+	tinylock_unlock(&dir->crypt_lock);
 	err = fs_context_store(dir, -1);
 	if (err < 0) {
 		atomic_store(&dir->crypt, FS_CRYPT_PLAIN);
-		atomic_store(&dir->vino, vino);
-		atomic_store(&dir->ctx_stored, stored);
+		atomic_store(&dir->use->vino, vino);
+		atomic_store(&dir->use->ctx_stored, stored);
 	}
 	fs_inode_put(parent);
 	return err;
@@ -79,8 +74,8 @@ static int set_on_plain_dir(struct fs_inode *dir, const struct fs_caller *who,
 	dirfd = fs_dirfd_get(dir);
 	if (dirfd < 0)
 		return dirfd;
-	pthread_rwlock_wrlock(&dir->dir.dir_lock);
-	if (dir->dir.dead)
+	pthread_rwlock_wrlock(&dir->use->dir.dir_lock);
+	if (dir->use->dir.dead)
 		err = -ENOENT;
 	else if (!fs_dir_is_empty(dirfd, &internal) && dir != sb->root)
 		err = -ENOTEMPTY;
@@ -97,7 +92,7 @@ static int set_on_plain_dir(struct fs_inode *dir, const struct fs_caller *who,
 	}
 	if (err == 0)
 		err = dir == sb->root ? -EPERM : encrypt_dir(dir, policy);
-	pthread_rwlock_unlock(&dir->dir.dir_lock);
+	pthread_rwlock_unlock(&dir->use->dir.dir_lock);
 	fs_dirfd_put(dir);
 	return err;
 }
@@ -118,7 +113,7 @@ int fs_set_policy(struct fs_inode *inode, const struct fs_caller *who,
 	if (err < 0)
 		return err;
 	if (atomic_load(&inode->crypt) == FS_CRYPT_ENCRYPTED) {
-		err = inode_policy(inode, &have);
+		err = fs_context_policy(inode, &have);
 		return err == 0 && fscrypt_policies_equal(&have, policy) ? 0 : -EEXIST;
 	}
 	if (!S_ISDIR(inode->type))
@@ -135,7 +130,7 @@ int fs_get_policy(struct fs_inode *inode, union fscrypt_policy *ret_policy)
 		return err;
 	if (atomic_load(&inode->crypt) != FS_CRYPT_ENCRYPTED)
 		return -ENODATA;
-	return inode_policy(inode, ret_policy);
+	return fs_context_policy(inode, ret_policy);
 }
 
 int fs_get_nonce(struct fs_inode *inode, uint8_t ret_nonce[static FSCRYPT_FILE_NONCE_SIZE])
@@ -147,18 +142,18 @@ int fs_get_nonce(struct fs_inode *inode, uint8_t ret_nonce[static FSCRYPT_FILE_N
 	if (atomic_load(&inode->crypt) != FS_CRYPT_ENCRYPTED)
 		return -ENODATA;
 	/* A nonce that somebody has been told must stay. */
-	if (!atomic_load(&inode->ctx_stored) && !atomic_load(&inode->sb->read_only)) {
+	if (!atomic_load(&inode->use->ctx_stored) && !atomic_load(&inode->sb->read_only)) {
 		if (S_ISREG(inode->type)) {
 			err = fs_file_settle_header(inode);
 		} else {
-			pthread_rwlock_wrlock(&inode->dir.dir_lock);
-			err = inode->dir.dead ? 0 : fs_context_store(inode, -1);
-			pthread_rwlock_unlock(&inode->dir.dir_lock);
+			pthread_rwlock_wrlock(&inode->use->dir.dir_lock);
+			err = inode->use->dir.dead ? 0 : fs_context_store(inode, -1);
+			pthread_rwlock_unlock(&inode->use->dir.dir_lock);
 		}
 		if (err < 0)
 			return err;
 	}
-	memcpy(ret_nonce, fscrypt_context_nonce(&inode->ctx), FSCRYPT_FILE_NONCE_SIZE);
+	memcpy(ret_nonce, fscrypt_context_nonce(&inode->use->ctx), FSCRYPT_FILE_NONCE_SIZE);
 	return 0;
 }
 
@@ -213,8 +208,7 @@ static void list_one(struct fs_inode *inode, void *arg)
 
 	/* What a lock has revoked stays known as long as somebody holds it, but holds no key. */
 	if (l->err < 0 || !fs_inode_is_pinned(inode) || !fs_inode_in_tree_of(inode, l->spec) ||
-	    (S_ISREG(inode->type) && atomic_load(&inode->reg.revoked)) ||
-	    fs_getattr(inode, &st) < 0 || st.st_ino < l->start)
+	    fs_inode_revoked(inode) || fs_getattr(inode, &st) < 0 || st.st_ino < l->start)
 		return;
 	if (l->num == l->cap) {
 		size_t cap = l->cap ? l->cap * 2 : 256;

@@ -185,7 +185,7 @@ int fs_readdir(struct fs_dir *dir, off_t off, bool plus, fs_emit_fn emit, void *
 	if (dirfd < 0)
 		return dirfd;
 	pthread_mutex_lock(&dir->lock);
-	pthread_rwlock_rdlock(&inode->dir.dir_lock);
+	pthread_rwlock_rdlock(&inode->use->dir.dir_lock);
 	if (off == dir->told && !dir->fresh)
 		off = dir->next;
 	if (dir->at_end && off == dir->next) {
@@ -221,7 +221,7 @@ int fs_readdir(struct fs_dir *dir, off_t off, bool plus, fs_emit_fn emit, void *
 			dir->pos += d->d_reclen;
 		}
 	}
-	pthread_rwlock_unlock(&inode->dir.dir_lock);
+	pthread_rwlock_unlock(&inode->use->dir.dir_lock);
 	pthread_mutex_unlock(&dir->lock);
 	fs_dirfd_put(inode);
 	return err;

@@ -4,13 +4,15 @@
 
 #include <string.h>
 
+#include "fs/context.h"
+
 static bool uses_key(const struct fs_inode *inode, const struct fscrypt_key_specifier *spec)
 {
 	struct fscrypt_key_specifier mine;
 	union fscrypt_policy policy;
 
 	if (atomic_load(&inode->crypt) != FS_CRYPT_ENCRYPTED ||
-	    fscrypt_policy_from_context(&inode->ctx, inode->ctx_len, &policy) < 0)
+	    fs_context_policy(inode, &policy) < 0)
 		return false;
 	fscrypt_policy_to_key_spec(&policy, &mine);
 	return mine.type == spec->type && memcmp(mine.u.raw, spec->u.raw,
@@ -31,28 +33,33 @@ bool fs_inode_in_tree_of(struct fs_inode *inode, const struct fscrypt_key_specif
 /* Names are translated under dir_lock with a borrowed info, data under size_lock. */
 static void lock_users_out(struct fs_inode *inode, bool data)
 {
+	struct fs_opened *opened;
+
 	if (S_ISDIR(inode->type))
-		pthread_rwlock_wrlock(&inode->dir.dir_lock);
-	pthread_mutex_lock(&inode->crypt_lock);
-	if (data)
-		pthread_rwlock_wrlock(&inode->reg.size_lock);
+		pthread_rwlock_wrlock(&inode->use->dir.dir_lock);
+	tinylock_lock(&inode->crypt_lock);
+	opened = data ? fs_opened(inode) : NULL;
+	if (opened)
+		pthread_rwlock_wrlock(&opened->size_lock);
 }
 
 static void let_users_in(struct fs_inode *inode, bool data)
 {
-	if (data)
-		pthread_rwlock_unlock(&inode->reg.size_lock);
-	pthread_mutex_unlock(&inode->crypt_lock);
+	struct fs_opened *opened = data ? fs_opened(inode) : NULL;
+
+	if (opened)
+		pthread_rwlock_unlock(&opened->size_lock);
+	tinylock_unlock(&inode->crypt_lock);
 	if (S_ISDIR(inode->type))
-		pthread_rwlock_unlock(&inode->dir.dir_lock);
+		pthread_rwlock_unlock(&inode->use->dir.dir_lock);
 }
 
 static struct fscrypt_info *take_info(struct fs_inode *inode)
 {
-	struct fscrypt_info *info = inode->info;
+	struct fscrypt_info *info = inode->use->info;
 
-	inode->info = NULL;
-	inode->keygen = 0;
+	inode->use->info = NULL;
+	inode->use->keygen = 0;
 	return info;
 }
 
@@ -61,9 +68,11 @@ static void evict_one(struct fs_inode *inode, void *arg)
 	const struct fscrypt_key_specifier *spec = arg;
 	struct fscrypt_info *info = NULL;
 
+	if (!inode->use)
+		return;
 	lock_users_out(inode, false);
-	if (inode->info && fscrypt_info_uses_key(inode->info, spec) &&
-	    !(S_ISREG(inode->type) && inode->reg.handles > 0) && !fs_inode_is_pinned(inode))
+	if (inode->use->info && fscrypt_info_uses_key(inode->use->info, spec) &&
+	    !(S_ISREG(inode->type) && fs_opened(inode)) && !fs_inode_is_pinned(inode))
 		info = take_info(inode);
 	let_users_in(inode, false);
 	fscrypt_put_info(info);
@@ -83,20 +92,20 @@ struct barring {
 
 static bool is_revoked(const struct fs_inode *inode, const struct fscrypt_key_specifier *spec)
 {
-	return inode->info && fscrypt_info_uses_key(inode->info, spec) &&
-	       fscrypt_info_revoked(inode->info);
+	return inode->use->info && fscrypt_info_uses_key(inode->use->info, spec) &&
+	       fscrypt_info_revoked(inode->use->info);
 }
 
 static void bar_one(struct fs_inode *inode, void *arg)
 {
 	const struct barring *b = arg;
 
-	if (!S_ISREG(inode->type))
+	if (!S_ISREG(inode->type) || !inode->use)
 		return;
-	pthread_mutex_lock(&inode->crypt_lock);
+	tinylock_lock(&inode->crypt_lock);
 	if (is_revoked(inode, b->spec))
-		atomic_store(&inode->reg.bar, b->bar);
-	pthread_mutex_unlock(&inode->crypt_lock);
+		atomic_store(&inode->use->reg.bar, b->bar);
+	tinylock_unlock(&inode->crypt_lock);
 }
 
 void fs_bar_key_users(struct fs_super *sb, const struct fscrypt_key_specifier *spec,
@@ -113,15 +122,17 @@ static void revoke_one(struct fs_inode *inode, void *arg)
 	bool data = S_ISREG(inode->type), retire = false;
 	struct fscrypt_info *info = NULL;
 
+	if (!inode->use)
+		return;
 	lock_users_out(inode, data);
 	if (is_revoked(inode, spec)) {
 		info = take_info(inode);
-		if (data && inode->reg.handles > 0) {
-			atomic_store(&inode->reg.bar, FS_BAR_ALL);
-			atomic_store(&inode->reg.revoked, true);
+		if (data && fs_opened(inode)) {
+			atomic_store(&inode->use->reg.bar, FS_BAR_ALL);
+			atomic_store(&inode->use->reg.revoked, true);
 			retire = true;
 		} else if (data) {
-			atomic_store(&inode->reg.bar, FS_BAR_NONE);
+			atomic_store(&inode->use->reg.bar, FS_BAR_NONE);
 		}
 	}
 	let_users_in(inode, data);

@@ -30,7 +30,7 @@ static int zero_in_unit(struct fs_file *file, const struct fs_file_map *map, uin
 	uint8_t unit[FS_MAX_DATA_UNIT];
 	int err;
 
-	err = fs_file_read_unit(file, map, pos, file->inode->reg.size, unit);
+	err = fs_file_read_unit(file, map, pos, fs_opened(file->inode)->size, unit);
 	if (err || mem_is_zero(unit + from, to - from))
 		return err;
 	memset(unit + from, 0, to - from);
@@ -61,7 +61,7 @@ static int zero_range(struct fs_file *file, const struct fs_file_map *map, int m
 
 	if (map->info == NULL)
 		return zero_units(file, map, mode, off, end - off);
-	if (end == file->inode->reg.size)
+	if (end == fs_opened(file->inode)->size)
 		last = round_up(end, map->du); /* the last unit's padding is zeros too */
 
 	if (first > last) /* one unit, neither its start nor its end */
@@ -85,20 +85,21 @@ static int zero_range(struct fs_file *file, const struct fs_file_map *map, int m
 static int zero_below_size(struct fs_file *file, int mode, uint64_t off, uint64_t end)
 {
 	struct fs_inode *inode = file->inode;
+	struct fs_opened *opened = fs_opened(inode);
 	struct rangelock_held held;
 	struct fs_file_map map;
 	int err;
 
-	pthread_rwlock_rdlock(&inode->reg.size_lock);
+	pthread_rwlock_rdlock(&opened->size_lock);
 	err = fs_file_map(inode, FS_BAR_READS, &map);
-	end = MIN(end, inode->reg.size);
+	end = MIN(end, opened->size);
 	if (!err && off < end) {
-		rangelock_lock(&inode->reg.range, &held, round_down(off, map.du),
+		rangelock_lock(&opened->range, &held, round_down(off, map.du),
 			       round_up(end, map.du), true);
 		err = zero_range(file, &map, mode, off, end);
-		rangelock_unlock(&inode->reg.range, &held);
+		rangelock_unlock(&opened->range, &held);
 	}
-	pthread_rwlock_unlock(&inode->reg.size_lock);
+	pthread_rwlock_unlock(&opened->size_lock);
 	return err;
 }
 
@@ -109,6 +110,7 @@ static int zero_below_size(struct fs_file *file, int mode, uint64_t off, uint64_
 static int allocate(struct fs_file *file, uint64_t off, uint64_t end, bool grow, bool zero)
 {
 	struct fs_inode *inode = file->inode;
+	struct fs_opened *opened = fs_opened(inode);
 	struct fs_file_map map;
 	bool pending;
 	int err;
@@ -125,9 +127,9 @@ static int allocate(struct fs_file *file, uint64_t off, uint64_t end, bool grow,
 					round_up(end, map.du) - round_down(off, map.du));
 	if ((err == -EOPNOTSUPP || err == -ENOSYS) && zero)
 		err = 0; /* zeros need no room set aside */
-	if (!err && zero && off < inode->reg.size)
-		err = zero_range(file, &map, FALLOC_FL_ZERO_RANGE, off, MIN(end, inode->reg.size));
-	if (!err && grow && end > inode->reg.size)
+	if (!err && zero && off < opened->size)
+		err = zero_range(file, &map, FALLOC_FL_ZERO_RANGE, off, MIN(end, opened->size));
+	if (!err && grow && end > opened->size)
 		err = fs_file_grow(file, &map, end);
 	fs_file_unlock_size(inode, pending);
 	return err;
@@ -214,6 +216,7 @@ static int find_hole(struct fs_file *file, const struct fs_file_map *map, uint64
 int fs_file_seek(struct fs_file *file, uint64_t off, int whence, uint64_t *ret_off)
 {
 	struct fs_inode *inode = file->inode;
+	struct fs_opened *opened = fs_opened(inode);
 	struct fs_file_map map;
 	uint64_t pos, size;
 	int err;
@@ -224,13 +227,13 @@ int fs_file_seek(struct fs_file *file, uint64_t off, int whence, uint64_t *ret_o
 	if (err)
 		return err;
 
-	pthread_rwlock_rdlock(&inode->reg.size_lock);
+	pthread_rwlock_rdlock(&opened->size_lock);
 	err = fs_file_map(inode, FS_BAR_READS, &map);
 	if (err)
 		goto unlock;
 	if (map.info == NULL)
 		map.du = 1;
-	size = inode->reg.size;
+	size = opened->size;
 	if (off >= size) {
 		err = -ENXIO;
 		goto unlock;
@@ -247,6 +250,6 @@ int fs_file_seek(struct fs_file *file, uint64_t off, int whence, uint64_t *ret_o
 	if (!err)
 		*ret_off = MAX(pos, off);
 unlock:
-	pthread_rwlock_unlock(&inode->reg.size_lock);
+	pthread_rwlock_unlock(&opened->size_lock);
 	return err;
 }

@@ -15,23 +15,23 @@ static const uint8_t zeros[4096];
 
 int fs_file_map(const struct fs_inode *inode, enum fs_bar bar, struct fs_file_map *ret_map)
 {
-	if (unlikely(atomic_load(&inode->reg.bar) >= (int)bar))
+	if (unlikely(atomic_load(&inode->use->reg.bar) >= (int)bar))
 		return -ENOKEY;
 	switch ((enum fs_crypt_state)atomic_load(&inode->crypt)) {
 	case FS_CRYPT_PLAIN:
 		*ret_map = (struct fs_file_map){ .info = NULL, .du = SECTOR_SIZE, .base = 0 };
 		return 0;
 	case FS_CRYPT_ENCRYPTED:
-		if (inode->info == NULL)
+		if (inode->use->info == NULL)
 			return -ENOKEY;
 		*ret_map = (struct fs_file_map){
-			.info = inode->info,
-			.du = fscrypt_info_data_unit_size(inode->info),
+			.info = inode->use->info,
+			.du = fscrypt_info_data_unit_size(inode->use->info),
 			.base = STORE_HEADER_SIZE,
 		};
 		return ret_map->du <= FS_MAX_DATA_UNIT ? 0 : -EINVAL;
 	case FS_CRYPT_BAD:
-		return inode->crypt_err;
+		return inode->use->crypt_err;
 	default:
 		return -EIO;
 	}
@@ -168,10 +168,10 @@ int fs_file_write_header(struct fs_file *file)
 	err = fs_file_submit(file, &raw, REQ_OP_WRITE, 0, &iov, 1, sizeof(block), NULL);
 	if (err) {
 		/* A part of a header would make the empty file a corrupt one. */
-		if (inode->reg.size == 0)
+		if (fs_opened(inode)->size == 0)
 			fs_file_set_st_size(file, 0);
 		return err;
 	}
-	inode->ctx_stored = true;
+	inode->use->ctx_stored = true;
 	return 0;
 }

@@ -126,7 +126,7 @@ static void restore_size(struct fs_file *file, const struct fs_file_map *map, ui
 	if (map->info != NULL && boundary < old_st)
 		fs_file_set_st_size(file, boundary);
 	fs_file_set_st_size(file, old_st);
-	file->inode->reg.tail_clean = false;
+	fs_opened(file->inode)->tail_clean = false;
 }
 
 /* size_lock is held exclusively, and the header is stored or in w->head. */
@@ -134,6 +134,7 @@ static int write_growing(struct fs_file *file, const struct fs_file_map *map,
 			 const struct write_args *w)
 {
 	struct fs_inode *inode = file->inode;
+	struct fs_opened *opened = fs_opened(inode);
 	uint64_t end = w->off + w->len, old_st, new_st;
 	int err;
 
@@ -144,7 +145,7 @@ static int write_growing(struct fs_file *file, const struct fs_file_map *map,
 			restore_size(file, map, old_st, w->size);
 			return err;
 		}
-		inode->reg.size = end;
+		opened->size = end;
 		return 0;
 	}
 
@@ -158,7 +159,7 @@ static int write_growing(struct fs_file *file, const struct fs_file_map *map,
 		if (!err)
 			err = fs_file_set_st_size(file, new_st);
 		if (err) {
-			inode->reg.tail_clean = false;
+			opened->tail_clean = false;
 			return err;
 		}
 	} else {
@@ -175,8 +176,8 @@ static int write_growing(struct fs_file *file, const struct fs_file_map *map,
 			return err;
 		}
 	}
-	inode->reg.size = end;
-	inode->reg.tail_clean = true;
+	opened->size = end;
+	opened->tail_clean = true;
 	return 0;
 }
 
@@ -199,7 +200,7 @@ static int write_with_header(struct fs_file *file, const struct fs_file_map *map
 	w->head = block;
 	err = write_growing(file, map, w);
 	if (!err)
-		inode->ctx_stored = true;
+		inode->use->ctx_stored = true;
 	return err;
 }
 
@@ -207,7 +208,7 @@ static int write_with_header(struct fs_file *file, const struct fs_file_map *map
 static int refused(struct fs_inode *inode, int err)
 {
 	if (err == -ENOKEY)
-		atomic_fetch_add(&inode->reg.refused, 1);
+		atomic_fetch_add(&inode->use->reg.refused, 1);
 	return err;
 }
 
@@ -215,6 +216,7 @@ int fs_file_write(struct fs_file *file, uint64_t off, const void *buf, size_t le
 {
 	struct write_args w = { .off = off, .buf = buf, .len = len };
 	struct fs_inode *inode = file->inode;
+	struct fs_opened *opened = fs_opened(inode);
 	struct rangelock_held held;
 	struct fs_file_map map;
 	bool pending;
@@ -227,23 +229,23 @@ int fs_file_write(struct fs_file *file, uint64_t off, const void *buf, size_t le
 	if (off > FSCRYPT_MAX_FILE_SIZE || len > FSCRYPT_MAX_FILE_SIZE - off)
 		return -EFBIG;
 
-	if (!inode->sb->opts.shared && (inode->crypt == FS_CRYPT_PLAIN || inode->ctx_stored)) {
-		pthread_rwlock_rdlock(&inode->reg.size_lock);
-		w.size = inode->reg.size;
+	if (!inode->sb->opts.shared && (inode->crypt == FS_CRYPT_PLAIN || inode->use->ctx_stored)) {
+		pthread_rwlock_rdlock(&opened->size_lock);
+		w.size = opened->size;
 		err = fs_file_map(inode, FS_BAR_ALL, &map);
 		if (err) {
-			pthread_rwlock_unlock(&inode->reg.size_lock);
+			pthread_rwlock_unlock(&opened->size_lock);
 			return refused(inode, err);
 		}
 		if (off + len <= w.size) {
-			rangelock_lock(&inode->reg.range, &held, round_down(off, map.du),
+			rangelock_lock(&opened->range, &held, round_down(off, map.du),
 				       round_up(off + len, map.du), true);
 			err = write_units(file, &map, &w);
-			rangelock_unlock(&inode->reg.range, &held);
-			pthread_rwlock_unlock(&inode->reg.size_lock);
+			rangelock_unlock(&opened->range, &held);
+			pthread_rwlock_unlock(&opened->size_lock);
 			return err;
 		}
-		pthread_rwlock_unlock(&inode->reg.size_lock);
+		pthread_rwlock_unlock(&opened->size_lock);
 	}
 
 	pending = fs_file_lock_size(inode);
@@ -253,7 +255,7 @@ int fs_file_write(struct fs_file *file, uint64_t off, const void *buf, size_t le
 		goto unlock;
 	}
 	err = fs_file_refresh_size(file);
-	w.size = inode->reg.size;
+	w.size = opened->size;
 	if (err)
 		goto unlock;
 	if (pending)

@@ -61,6 +61,7 @@ int fs_file_read(struct fs_file *file, uint64_t off, size_t len, void *buf, size
 		 const void **ret_data, size_t *ret_len)
 {
 	struct fs_inode *inode = file->inode;
+	struct fs_opened *opened = fs_opened(inode);
 	uint64_t start, end, stop, size;
 	struct rangelock_held held;
 	struct fs_file_map map;
@@ -71,13 +72,13 @@ int fs_file_read(struct fs_file *file, uint64_t off, size_t len, void *buf, size
 	if (err)
 		return err;
 
-	pthread_rwlock_rdlock(&inode->reg.size_lock);
+	pthread_rwlock_rdlock(&opened->size_lock);
 	err = fs_file_map(inode, FS_BAR_READS, &map);
 	if (err)
 		goto unlock;
-	size = inode->reg.size;
+	size = opened->size;
 	if (off >= size || len == 0) {
-		pthread_rwlock_unlock(&inode->reg.size_lock);
+		pthread_rwlock_unlock(&opened->size_lock);
 		*ret_data = "";
 		*ret_len = 0;
 		return 0;
@@ -94,15 +95,15 @@ int fs_file_read(struct fs_file *file, uint64_t off, size_t len, void *buf, size
 	iov.iov_base = buf;
 	iov.iov_len = stop - start;
 
-	rangelock_lock(&inode->reg.range, &held, start, round_up(stop, map.du), false);
+	rangelock_lock(&opened->range, &held, start, round_up(stop, map.du), false);
 	err = fs_file_submit(file, &map, REQ_OP_READ, start, &iov, 1, iov.iov_len, NULL);
-	rangelock_unlock(&inode->reg.range, &held);
+	rangelock_unlock(&opened->range, &held);
 	if (!err) {
 		*ret_data = (const uint8_t *)buf + (off - start);
 		*ret_len = end - off;
 	}
 unlock:
-	pthread_rwlock_unlock(&inode->reg.size_lock);
+	pthread_rwlock_unlock(&opened->size_lock);
 	return err;
 }
 

@@ -13,7 +13,7 @@ struct fs_file {
 	bool writable;
 	bool uncached; /* the kernel was told to keep its cache out of this handle (ll-file.c) */
 	unsigned refs; /* Protected by the inode's crypt_lock: the opener's, borrowers' */
-	TAILQ_ENTRY(fs_file) link; /* inode->reg.files */
+	TAILQ_ENTRY(fs_file) link; /* inode->use->reg.opened->files */
 };
 
 /* ---- open.c ---- */

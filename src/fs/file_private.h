@@ -62,7 +62,8 @@ int fs_file_refresh_size(struct fs_file *file);
 int fs_file_refresh_shared(struct fs_file *file);
 
 /* Size of the open file @fd as its st_size says. crypt is known. */
-int fs_file_size_of_fd(const struct fs_inode *inode, int fd, uint64_t *ret_size);
+int fs_file_size_of_fd(const struct fs_inode *inode, int fd, uint64_t *ret_size,
+		       struct timespec *ret_mtime);
 
 /* st_size of a file of @size bytes. */
 uint64_t fs_file_st_size(const struct fs_inode *inode, const struct fs_file_map *map,

@@ -25,8 +25,9 @@ ino_t fs_ino_shown(const struct fs_inode *inode, ino_t backing)
 	if (!fs_vino_in_use(inode->sb->vino))
 		return backing;
 	/* A directory keeps the number that it was made with, whatever its policy. */
-	if (S_ISDIR(inode->type) || (encrypted(inode) && fscrypt_context_uses_ino(&inode->ctx)))
-		vino = atomic_load(&inode->vino);
+	if (S_ISDIR(inode->type) ||
+	    (encrypted(inode) && fscrypt_context_uses_ino(&inode->use->ctx)))
+		vino = atomic_load(&inode->use->vino);
 	return vino != 0 ? vino : backing | NOT_VIRTUAL;
 }
 
@@ -37,7 +38,7 @@ static bool may_be_virtual(const struct fs_inode *parent, const char *stored, un
 		return false;
 	if (type != DT_REG && type != DT_DIR && type != DT_LNK && type != DT_UNKNOWN)
 		return false;
-	if (encrypted(parent) && fscrypt_context_uses_ino(&parent->ctx))
+	if (encrypted(parent) && fscrypt_context_uses_ino(&parent->use->ctx))
 		return true;
 	return type == DT_DIR || type == DT_UNKNOWN ||
 	       (!encrypted(parent) && (stored == NULL || strncmp(stored, STORE_ENC_PREFIX,

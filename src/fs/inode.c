@@ -4,40 +4,35 @@
 
 #include <errno.h>
 #include <malloc.h>
+#include <stddef.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "fs/backing.h"
 #include "fs/context.h"
 #include "fs/itable.h"
-#include "fs/negative.h"
 #include "util/compiler.h"
 
-#define RELAX_FROM 50000 /* inodes: some 25 MiB */
+#define RELAX_FROM 50000 /* inodes: some 10 MiB */
 
 static void inode_free(struct fs_inode *inode)
 {
-	fscrypt_put_info(inode->info);
 	if (inode->keep_fd >= 0) {
 		close(inode->keep_fd);
 		atomic_fetch_sub(&inode->sb->kept, 1);
 	}
-	if (S_ISDIR(inode->type)) {
+	if (S_ISDIR(inode->type) && inode->use) {
 		fs_context_forget_unsynced(inode);
 		fs_dirfd_drop(inode);
-		fs_negatives_free(inode->dir.neg);
-		pthread_rwlock_destroy(&inode->dir.dir_lock);
-	} else if (S_ISREG(inode->type)) {
-		pthread_rwlock_destroy(&inode->reg.size_lock);
-		rangelock_destroy(&inode->reg.range);
 	}
-	pthread_mutex_destroy(&inode->crypt_lock);
+	fs_use_free(inode);
 	free(inode);
 }
 
 /*
- * Drop @n references with the mutex held; what dies is put on *dead (by hash_next), aliases and
+ * Drop a reference with the mutex held; what dies is put on *dead (by hash_next), aliases and
  * all. Going up the parents is a loop, not a recursion: a chain of names can be thousands long.
  */
 void fs_inode_put_locked(struct fs_itable *t, struct fs_inode *inode, struct fs_inode **dead)
@@ -47,14 +42,11 @@ void fs_inode_put_locked(struct fs_itable *t, struct fs_inode *inode, struct fs_
 		struct fs_alias *a;
 
 		fs_itable_unhash(t, inode);
-		while ((a = TAILQ_FIRST(&inode->aliases)) || (a = inode->last_name)) {
+		while ((a = LIST_FIRST(&inode->names))) {
 			struct fs_inode *parent = a->parent;
 
-			if (a == inode->last_name)
-				inode->last_name = NULL;
-			else
-				fs_itable_unlink_alias(t, a);
-			free(a);
+			fs_itable_unlink_alias(t, a);
+			fs_itable_free_alias(a);
 			if (up)
 				fs_inode_put_locked(t, up, dead); /* only for hard links: shallow */
 			up = parent;
@@ -75,33 +67,38 @@ void fs_inode_free_dead(struct fs_inode *dead)
 	}
 }
 
-static struct fs_inode *inode_alloc(struct fs_super *sb, const struct statx *stx)
+/* @name: what it is found by in @parent, for its own alias; NULL: by none. */
+static struct fs_inode *inode_alloc(struct fs_super *sb, const struct statx *stx,
+				    struct fs_inode *parent, const char *name)
 {
-	struct fs_inode *inode = calloc(1, sizeof(*inode));
+	size_t len = name ? strlen(name) : 0;
+	size_t size = offsetof(struct fs_inode, own.name) + len + 1;
+	struct fs_inode *inode = calloc(1, MAX(size, sizeof(*inode)));
 
 	if (!inode)
 		return NULL;
 	inode->sb = sb;
-	inode->dev = makedev(stx->stx_dev_major, stx->stx_dev_minor);
+	inode->dev = fs_dev(stx);
 	inode->ino = stx->stx_ino;
-	if (stx->stx_mask & STATX_BTIME) {
-		inode->btime_sec = stx->stx_btime.tv_sec;
-		inode->btime_nsec = stx->stx_btime.tv_nsec;
-	}
+	inode->btime = fs_btime(stx);
 	inode->type = stx->stx_mode & S_IFMT;
-	TAILQ_INIT(&inode->aliases);
 	inode->refs = 1;
 	inode->keep_fd = -1;
-	pthread_mutex_init(&inode->crypt_lock, NULL);
-	if (S_ISREG(inode->type)) {
-		pthread_rwlock_init(&inode->reg.size_lock, NULL);
-		rangelock_init(&inode->reg.range);
-		TAILQ_INIT(&inode->reg.files);
-	} else if (S_ISDIR(inode->type)) {
-		pthread_rwlock_init(&inode->dir.dir_lock, NULL);
-		inode->dir.fd = -1;
+	if (parent)
+		fs_itable_init_alias(&inode->own, parent, name, len);
+	if (S_ISDIR(inode->type) && !fs_use_get(inode)) {
+		free(inode);
+		return NULL;
 	}
 	return inode;
+}
+
+static void count_lookup(struct fs_inode *inode)
+{
+	if (inode->nlookup == 0)
+		inode->refs++;
+	if (inode->nlookup != UINT32_MAX)
+		inode->nlookup++;
 }
 
 int fs_inode_get(struct fs_super *sb, struct fs_inode *parent, const char *name,
@@ -109,55 +106,43 @@ int fs_inode_get(struct fs_super *sb, struct fs_inode *parent, const char *name,
 {
 	struct fs_itable *t = sb->itable;
 	struct fs_inode *inode, *dead = NULL, *fresh = NULL;
-	struct fs_alias *a, *stale = NULL, *named = NULL;
-	dev_t dev = makedev(stx->stx_dev_major, stx->stx_dev_minor);
+	struct fs_alias *a, *named = NULL;
 
-	/* The common case first: known already, by this name. */
-	pthread_mutex_lock(&t->mutex);
-	inode = fs_itable_find(t, dev, stx->stx_ino);
-	if (inode && fs_inode_is(inode, stx) &&
-	    (!parent || ((a = fs_itable_find_alias(t, parent, name)) && a->inode == inode)))
-		goto found;
-	pthread_mutex_unlock(&t->mutex);
-
-	fresh = inode_alloc(sb, stx);
-	if (parent)
-		named = fs_itable_new_alias(parent, name);
-	if (!fresh || (parent && !named)) {
-		free(named);
-		if (fresh)
-			inode_free(fresh);
-		return -ENOMEM;
-	}
-
-	pthread_mutex_lock(&t->mutex);
-	inode = fs_itable_find(t, dev, stx->stx_ino);
-	if (inode && !fs_inode_is(inode, stx)) {
-		fs_itable_make_stale(t, inode);
-		inode = NULL;
+	/* The common case first: known already, by this name. What is not is made without the mutex
+	 * and looked for again, for others may have been faster. */
+	for (;;) {
+		pthread_mutex_lock(&t->mutex);
+		inode = fs_itable_find(t, fs_dev(stx), stx->stx_ino);
+		if (inode && !fs_inode_is(inode, stx)) {
+			fs_itable_make_stale(t, inode);
+			inode = NULL;
+		}
+		a = inode && parent ? fs_itable_find_alias(t, parent, name) : NULL;
+		if (inode ? !parent || named || (a && a->inode == inode) : fresh != NULL)
+			break;
+		pthread_mutex_unlock(&t->mutex);
+		if (inode ? !(named = fs_itable_new_alias(parent, name))
+			  : !(fresh = inode_alloc(sb, stx, parent, name))) {
+			free(named);
+			if (fresh)
+				inode_free(fresh);
+			return -ENOMEM;
+		}
 	}
 	if (!inode) {
 		inode = fresh;
 		fresh = NULL;
 		inode->refs = 0; /* the caller's reference is taken below */
 		fs_itable_add(t, inode);
+		if (parent)
+			fs_itable_give_name(t, inode, &inode->own, &dead);
+	} else if (parent && !(a && a->inode == inode)) {
+		fs_itable_give_name(t, inode, named, &dead);
+		named = NULL;
 	}
-	if (parent) {
-		a = fs_itable_find_alias(t, parent, name);
-		if (a && a->inode != inode) { /* the name now leads elsewhere */
-			stale = fs_itable_retire_alias(t, a);
-			a = NULL;
-		}
-		if (!a) {
-			fs_itable_link_alias(t, named, inode);
-			named = NULL;
-		}
-	}
-found:
 	inode->refs++;
-	if (lookup && inode->nlookup++ == 0)
-		inode->refs++;
-	fs_itable_drop_alias(t, stale, &dead);
+	if (lookup)
+		count_lookup(inode);
 	pthread_mutex_unlock(&t->mutex);
 	free(named);
 	if (fresh)
@@ -203,8 +188,7 @@ void fs_inode_retire(struct fs_inode *inode)
 void fs_inode_lookup(struct fs_inode *inode)
 {
 	pthread_mutex_lock(&inode->sb->itable->mutex);
-	if (inode->nlookup++ == 0)
-		inode->refs++;
+	count_lookup(inode);
 	pthread_mutex_unlock(&inode->sb->itable->mutex);
 }
 
@@ -228,8 +212,8 @@ void fs_inode_forget(struct fs_inode *inode, uint64_t nlookup)
 	struct fs_inode *dead = NULL;
 
 	pthread_mutex_lock(&t->mutex);
-	if (inode->nlookup) {
-		inode->nlookup -= MIN(nlookup, inode->nlookup);
+	if (inode->nlookup && inode->nlookup != UINT32_MAX) {
+		inode->nlookup -= (uint32_t)MIN(nlookup, inode->nlookup);
 		if (inode->nlookup == 0)
 			fs_inode_put_locked(t, inode, &dead);
 	}
@@ -272,10 +256,14 @@ void fs_inode_unkeep(struct fs_inode *inode)
 	struct fs_itable *t = inode->sb->itable;
 	int fd = -1;
 
-	if (S_ISREG(inode->type))
-		atomic_store(&inode->reg.losing, false);
+	if (S_ISREG(inode->type)) {
+		tinylock_lock(&inode->crypt_lock);
+		if (fs_opened(inode))
+			fs_opened(inode)->losing = false;
+		tinylock_unlock(&inode->crypt_lock);
+	}
 	pthread_mutex_lock(&t->mutex);
-	if (!TAILQ_EMPTY(&inode->aliases)) {
+	if (!fs_itable_is_nameless(inode)) {
 		fd = inode->keep_fd;
 		inode->keep_fd = -1;
 	}
@@ -293,7 +281,7 @@ int fs_inode_kept(struct fs_inode *inode)
 
 	/* Closed only when the inode dies: valid as long as the caller's reference. */
 	pthread_mutex_lock(&t->mutex);
-	fd = TAILQ_EMPTY(&inode->aliases) ? inode->keep_fd : -1;
+	fd = fs_itable_is_nameless(inode) ? inode->keep_fd : -1;
 	pthread_mutex_unlock(&t->mutex);
 	return fd;
 }

@@ -4,25 +4,28 @@
 #define FS_INODE_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/queue.h>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
 
 #include "fs/super.h"
 #include "util/rangelock.h"
+#include "util/tinylock.h"
 
 struct fs_negatives;
 
+struct fs_inode;
+
 /* A name under which an inode is known: a directory and a stored (backing) name in it. */
 struct fs_alias {
-	struct fs_inode *parent; /* referenced */
+	LIST_ENTRY(fs_alias) link; /* in inode->names */
+	struct fs_inode *parent;   /* referenced */
 	struct fs_inode *inode;
 	struct fs_alias *hash_next;
-	TAILQ_ENTRY(fs_alias) link; /* in inode->aliases */
 	uint32_t hash;
-	uint16_t len;
+	uint8_t len;
 	char name[];
 };
 
@@ -42,84 +45,155 @@ enum fs_bar {
 };
 
 /*
+ * Of a regular file, from the first of its handles to the last. Whoever has a handle, or holds
+ * crypt_lock, may use it.
+ */
+struct fs_opened {
+	pthread_rwlock_t size_lock; /* shared: I/O below the size; exclusive: size changes */
+	struct rangelock range;	    /* data units being read, written or modified */
+	uint64_t size;		    /* Protected by size_lock */
+	bool tail_clean;	    /* Protected by size_lock: the sparse tail is a hole */
+	bool losing; /* Protected by crypt_lock: the last name goes while handles lead to it */
+	bool kmtime_valid;
+	_Atomic bool mtime_dirty;
+	struct timespec kmtime;	     /* Protected by crypt_lock: what the kernel takes for mtime */
+	unsigned handles, writers;   /* Protected by crypt_lock */
+	TAILQ_HEAD(, fs_file) files; /* Protected by crypt_lock */
+};
+
+struct fs_use_reg {
+	struct fs_opened *opened;   /* Changed under crypt_lock; NULL: no handles */
+	_Atomic unsigned refused;   /* writes that the bar has turned away */
+	_Atomic uint8_t bar;	    /* enum fs_bar: what a lock does not let through */
+	_Atomic bool revoked;	    /* a lock has taken its handles' key, for good */
+	_Atomic bool late;	    /* pages that came in spite of that are being dropped */
+	_Atomic bool cached;	    /* the kernel has read some of it into its cache */
+	_Atomic bool filled;	    /* it has written some of it from there */
+	_Atomic bool tail_unsynced; /* what was cut off inside a unit: zeros, but not flushed yet */
+	_Atomic bool unsynced;	    /* made by this mount, never fsynced: nobody relies on it yet */
+};
+
+struct fs_use_dir {
+	pthread_rwlock_t dir_lock;   /* shared: use of names; exclusive: changes of names */
+	int fd;			     /* Protected by dirfds' mutex; O_PATH, or -1 */
+	unsigned fd_users;	     /* Protected by dirfds' mutex */
+	TAILQ_ENTRY(fs_inode) lru;   /* Protected by dirfds' mutex */
+	struct fs_negatives *neg;    /* Protected by crypt_lock; or NULL */
+	bool dead;		     /* Protected by dir_lock: rmdir has happened */
+	_Atomic bool ctx_unsynced;   /* its context is stored but not fsynced */
+	_Atomic bool names_unsynced; /* sidecars not fsynced */
+};
+
+struct fs_use_lnk {
+	uint32_t target_len; /* Protected by crypt_lock; 0: not known */
+	uint64_t target_gen; /* keyring generation it belongs to */
+};
+
+/*
+ * What an inode does not need for being listed. A directory has it from the start; others get it
+ * (fs_use_get()) when their context is looked at or they are opened, and keep it as long as they
+ * live. It is there when the state is FS_CRYPT_ENCRYPTED or FS_CRYPT_BAD, and of what has a handle.
+ */
+struct fs_use {
+	/* Protected by crypt_lock; ctx and ctx_len do not change once the state is ENCRYPTED */
+	union fscrypt_context ctx;
+	uint8_t ctx_len;
+	_Atomic bool ctx_stored; /* the header or context file is in the store */
+	int crypt_err;
+	_Atomic uint32_t vino; /* virtual number; 0: none, or not given yet (fs_context_settle()) */
+	uint32_t parent_vino;
+	uint8_t parent_nonce[FSCRYPT_FILE_NONCE_SIZE];
+	struct fscrypt_info *info; /* NULL: not set up; stays while handles are open */
+	uint64_t key_asked_ns;	   /* of CLOCK_MONOTONIC; when the kernel's keyrings last were */
+	uint64_t keygen;	   /* keyring generation at which set-up last gave -ENOKEY */
+	union {
+		struct fs_use_reg reg;
+		struct fs_use_dir dir;
+		struct fs_use_lnk lnk;
+	};
+};
+
+/*
  * One backing object that the kernel, an open handle or a child's alias refers to. The FUSE node id
  * is the address. Lock order (docs/locking.md): dir_lock of a parent, of a child; crypt_lock;
  * size_lock; range; the super's rename_lock; itable's and dirfds' mutexes last.
+ *
+ * A listing makes one of these for each file, and the kernel keeps it for long: what is here is
+ * paid a million times (tests/unit/test-inode.c).
  */
 struct fs_inode {
 	struct fs_super *sb;
 	/* identity, immutable */
-	dev_t dev;
-	ino_t ino;
-	int64_t btime_sec;
-	uint32_t btime_nsec;
-	mode_t type; /* S_IFMT bits */
+	uint64_t ino;
+	uint64_t btime; /* in ns, modulo 2^64; 0: not known */
+	uint32_t dev;	/* fs_dev() */
+	uint16_t type;	/* S_IFMT bits */
+
+	_Atomic uint8_t crypt; /* enum fs_crypt_state; changed under crypt_lock */
+
+	/* Protected by the itable's mutex */
+	bool hashed : 1;
+	bool stale : 1;	   /* its number belongs to another object now */
+	bool nameless : 1; /* a file that has lost its last name: the one in names is not hashed */
+	uint32_t nlookup;  /* UINT32_MAX is never left again: it stays to the end */
+	uint32_t refs;	   /* nlookup > 0 counts as one */
+	int keep_fd;	   /* O_PATH, once it has no name left; else -1 */
+
+	struct tinylock crypt_lock; /* the context, what came of it, handles */
 
 	/* Protected by the itable's mutex */
 	struct fs_inode *hash_next;
-	TAILQ_HEAD(, fs_alias) aliases;
-	struct fs_alias *last_name; /* of a nameless file: where it was; not in the hash */
-	uint64_t nlookup;
-	uint32_t refs; /* nlookup > 0 counts as one */
-	bool hashed;
-	bool stale;  /* its number belongs to another object now */
-	int keep_fd; /* O_PATH, once it has no name left; else -1 */
+	LIST_HEAD(, fs_alias) names;
 
-	/* Protected by crypt_lock; crypt, ctx and ctx_len do not change once crypt is ENCRYPTED */
-	pthread_mutex_t crypt_lock;
-	_Atomic int crypt; /* enum fs_crypt_state */
-	int crypt_err;
-	uint8_t ctx_len;
-	union fscrypt_context ctx;
-	_Atomic uint32_t vino; /* virtual number; 0: none, or not given yet (fs_context_settle()) */
-	uint32_t parent_vino;
-	uint8_t parent_nonce[FSCRYPT_FILE_NONCE_SIZE];
-	_Atomic bool ctx_stored;     /* the header or context file is in the store */
-	_Atomic bool ctx_unsynced;   /* stored but not fsynced (directories) */
-	_Atomic bool names_unsynced; /* directories: sidecars not fsynced */
-	struct fscrypt_info *info;   /* NULL: not set up; stays while handles are open */
-	uint64_t key_asked_ns;	     /* of CLOCK_MONOTONIC; when the kernel's keyrings last were */
-	uint64_t keygen;	     /* keyring generation at which set-up last gave -ENOKEY */
-
-	union {
-		struct { /* regular files */
-			pthread_rwlock_t
-				size_lock; /* shared: I/O below the size; exclusive: size changes */
-			struct rangelock range; /* data units being read, written or modified */
-			uint64_t size;	 /* Protected by size_lock; valid while handles > 0 */
-			bool tail_clean; /* Protected by size_lock: the sparse tail is a hole */
-			/* What was cut off inside a unit is zeros there, but not flushed yet. */
-			_Atomic bool tail_unsynced;
-			/* Made by this mount and never fsynced: nobody relies on it yet. */
-			_Atomic bool unsynced;
-			unsigned handles, writers;   /* Protected by crypt_lock */
-			TAILQ_HEAD(, fs_file) files; /* Protected by crypt_lock */
-			struct timespec kmtime; /* Protected by crypt_lock: what the kernel takes */
-			bool kmtime_valid;	/* for mtime (ll-mtime.c) */
-			_Atomic bool mtime_dirty;
-			_Atomic bool losing;  /* the last name goes while handles lead to it */
-			_Atomic bool cached;  /* the kernel has read some of it into its cache */
-			_Atomic bool filled;  /* it has written some of it from there */
-			_Atomic int bar;      /* enum fs_bar: what a lock does not let through */
-			_Atomic bool revoked; /* a lock has taken its handles' key, for good */
-			_Atomic bool late; /* pages that came in spite of that are being dropped */
-			_Atomic unsigned refused; /* writes that the bar has turned away */
-		} reg;
-		struct { /* directories */
-			pthread_rwlock_t
-				dir_lock;  /* shared: use of names; exclusive: changes of names */
-			int fd;		   /* Protected by dirfds' mutex; O_PATH, or -1 */
-			unsigned fd_users; /* Protected by dirfds' mutex */
-			TAILQ_ENTRY(fs_inode) lru; /* Protected by dirfds' mutex */
-			bool dead;		   /* Protected by dir_lock: rmdir has happened */
-			struct fs_negatives *neg;  /* Protected by crypt_lock; or NULL */
-		} dir;
-		struct {		     /* symlinks */
-			uint32_t target_len; /* Protected by crypt_lock; 0: not known */
-			uint64_t target_gen; /* keyring generation it belongs to */
-		} lnk;
-	};
+	struct fs_use *_Atomic use;
+	struct fs_alias own; /* the name that it was found by; the first of names, often the only */
 };
+
+/* ---- use.c ---- */
+
+/* What @inode has for being used, made if it is not there. NULL: no memory. */
+struct fs_use *fs_use_get(struct fs_inode *inode);
+/* For whoever frees the inode. */
+void fs_use_free(struct fs_inode *inode);
+
+/* Of a regular file; NULL when nobody has it open. */
+static inline struct fs_opened *fs_opened(const struct fs_inode *inode)
+{
+	const struct fs_use *use = inode->use;
+
+	return use ? use->reg.opened : NULL;
+}
+
+/* enum fs_bar, for any inode. */
+static inline int fs_inode_bar(const struct fs_inode *inode)
+{
+	struct fs_use *use = inode->use;
+
+	return use && S_ISREG(inode->type) ? atomic_load(&use->reg.bar) : FS_BAR_NONE;
+}
+
+/* Whether a lock has taken the file's handles' key; for any inode. */
+static inline bool fs_inode_revoked(const struct fs_inode *inode)
+{
+	struct fs_use *use = inode->use;
+
+	return use && S_ISREG(inode->type) && atomic_load(&use->reg.revoked);
+}
+
+/* As the kernel has device numbers inside. */
+static inline uint32_t fs_dev(const struct statx *stx)
+{
+	return stx->stx_dev_major << 20 | stx->stx_dev_minor;
+}
+
+static inline uint64_t fs_btime(const struct statx *stx)
+{
+	return stx->stx_mask & STATX_BTIME
+		       ? (uint64_t)stx->stx_btime.tv_sec * 1000000000 + stx->stx_btime.tv_nsec
+		       : 0;
+}
+
+/* ---- itable.c, inode.c, alias.c ---- */
 
 int fs_itable_create(struct fs_super *sb);
 void fs_itable_destroy(struct fs_super *sb);

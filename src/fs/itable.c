@@ -16,9 +16,9 @@ static uint32_t mix(uint64_t x)
 	return (uint32_t)(x >> 32);
 }
 
-static uint32_t inode_hash(dev_t dev, ino_t ino)
+static uint32_t inode_hash(uint32_t dev, uint64_t ino)
 {
-	return mix((uint64_t)ino ^ ((uint64_t)dev << 48));
+	return mix(ino ^ ((uint64_t)dev << 40));
 }
 
 static uint32_t alias_hash(const struct fs_inode *parent, const char *name, size_t len)
@@ -56,7 +56,7 @@ static void grow_inodes(struct fs_itable *t)
 	size_t n = t->inode_buckets * 2;
 	struct fs_inode **tab;
 
-	if (t->num_inodes <= t->inode_buckets || !(tab = calloc(n, sizeof(*tab))))
+	if (t->num_inodes <= n || !(tab = calloc(n, sizeof(*tab))))
 		return;
 	for (size_t b = 0; b < t->inode_buckets; b++) {
 		struct fs_inode *i, *next;
@@ -79,7 +79,7 @@ static void grow_aliases(struct fs_itable *t)
 	size_t n = t->alias_buckets * 2;
 	struct fs_alias **tab;
 
-	if (t->num_aliases <= t->alias_buckets || !(tab = calloc(n, sizeof(*tab))))
+	if (t->num_aliases <= n || !(tab = calloc(n, sizeof(*tab))))
 		return;
 	for (size_t b = 0; b < t->alias_buckets; b++) {
 		struct fs_alias *a, *next;
@@ -97,7 +97,7 @@ static void grow_aliases(struct fs_itable *t)
 	t->alias_buckets = n;
 }
 
-struct fs_inode *fs_itable_find(struct fs_itable *t, dev_t dev, ino_t ino)
+struct fs_inode *fs_itable_find(struct fs_itable *t, uint32_t dev, uint64_t ino)
 {
 	struct fs_inode *i = t->inodes[inode_hash(dev, ino) & (t->inode_buckets - 1)];
 
@@ -163,18 +163,28 @@ struct fs_alias *fs_itable_find_alias(struct fs_itable *t, const struct fs_inode
 	return *alias_slot(t, parent, name, len, alias_hash(parent, name, len));
 }
 
+void fs_itable_init_alias(struct fs_alias *a, struct fs_inode *parent, const char *name, size_t len)
+{
+	a->parent = parent;
+	a->len = (uint8_t)len;
+	a->hash = alias_hash(parent, name, len);
+	memcpy(a->name, name, len + 1);
+}
+
 struct fs_alias *fs_itable_new_alias(struct fs_inode *parent, const char *name)
 {
 	size_t len = strlen(name);
 	struct fs_alias *a = malloc(sizeof(*a) + len + 1);
 
-	if (!a)
-		return NULL;
-	a->parent = parent;
-	a->len = (uint16_t)len;
-	a->hash = alias_hash(parent, name, len);
-	memcpy(a->name, name, len + 1);
+	if (a)
+		fs_itable_init_alias(a, parent, name, len);
 	return a;
+}
+
+void fs_itable_free_alias(struct fs_alias *a)
+{
+	if (a != &a->inode->own)
+		free(a);
 }
 
 /* Newest first: the name that was used last is the likeliest to be used next. */
@@ -186,30 +196,48 @@ void fs_itable_link_alias(struct fs_itable *t, struct fs_alias *a, struct fs_ino
 	a->parent->refs++;
 	a->hash_next = *bucket;
 	*bucket = a;
-	TAILQ_INSERT_HEAD(&inode->aliases, a, link);
+	LIST_INSERT_HEAD(&inode->names, a, link);
 	t->num_aliases++;
 	grow_aliases(t);
 }
 
 void fs_itable_unlink_alias(struct fs_itable *t, struct fs_alias *a)
 {
-	struct fs_alias **p = alias_slot(t, a->parent, a->name, a->len, a->hash);
-
-	*p = a->hash_next;
-	TAILQ_REMOVE(&a->inode->aliases, a, link);
+	LIST_REMOVE(a, link);
+	if (a->inode->nameless) {
+		a->inode->nameless = false;
+		return;
+	}
+	*alias_slot(t, a->parent, a->name, a->len, a->hash) = a->hash_next;
 	t->num_aliases--;
 }
 
 struct fs_alias *fs_itable_retire_alias(struct fs_itable *t, struct fs_alias *a)
 {
-	struct fs_alias *old = a;
+	struct fs_inode *inode = a->inode;
 
 	fs_itable_unlink_alias(t, a);
-	if (S_ISREG(a->inode->type) && TAILQ_EMPTY(&a->inode->aliases)) {
-		old = a->inode->last_name;
-		a->inode->last_name = a;
-	}
-	return old;
+	if (!S_ISREG(inode->type) || !LIST_EMPTY(&inode->names))
+		return a;
+	LIST_INSERT_HEAD(&inode->names, a, link);
+	inode->nameless = true;
+	return NULL;
+}
+
+void fs_itable_give_name(struct fs_itable *t, struct fs_inode *inode, struct fs_alias *a,
+			 struct fs_inode **dead)
+{
+	struct fs_alias *old = *alias_slot(t, a->parent, a->name, a->len, a->hash);
+	struct fs_alias *lost = inode->nameless ? LIST_FIRST(&inode->names) : NULL;
+
+	if (old)
+		old = fs_itable_retire_alias(t, old);
+	if (lost)
+		fs_itable_unlink_alias(t, lost);
+	/* Linked before they go: what they have kept alive must outlive this. */
+	fs_itable_link_alias(t, a, inode);
+	fs_itable_drop_alias(t, old, dead);
+	fs_itable_drop_alias(t, lost, dead);
 }
 
 void fs_itable_drop_alias(struct fs_itable *t, struct fs_alias *a, struct fs_inode **dead)
@@ -217,7 +245,7 @@ void fs_itable_drop_alias(struct fs_itable *t, struct fs_alias *a, struct fs_ino
 	if (!a)
 		return;
 	fs_inode_put_locked(t, a->parent, dead);
-	free(a);
+	fs_itable_free_alias(a);
 }
 
 void fs_inode_for_each(struct fs_super *sb, void (*fn)(struct fs_inode *inode, void *arg),
@@ -259,11 +287,10 @@ void fs_itable_destroy(struct fs_super *sb)
 			if (!i)
 				break;
 			fs_itable_unhash(t, i);
-			while ((a = TAILQ_FIRST(&i->aliases))) {
+			while ((a = LIST_FIRST(&i->names))) {
 				fs_itable_unlink_alias(t, a);
-				free(a);
+				fs_itable_free_alias(a);
 			}
-			free(i->last_name);
 			i->hash_next = dead;
 			dead = i;
 		}

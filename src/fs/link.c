@@ -31,7 +31,7 @@ int fs_link(struct fs_inode *inode, struct fs_inode *parent, const char *name,
 		return err;
 	if (!fs_context_permitted(parent, inode))
 		return -EXDEV;
-	if (S_ISREG(inode->type) && atomic_load(&inode->reg.revoked))
+	if (fs_inode_revoked(inode))
 		return -ENOKEY;
 	/* A header that is still only in memory must not depend on the directory that the file is
 	 * in. */
@@ -52,7 +52,7 @@ int fs_link(struct fs_inode *inode, struct fs_inode *parent, const char *name,
 		return dirfd;
 	}
 	fs_cred_enter(parent->sb, cred);
-	pthread_rwlock_wrlock(&parent->dir.dir_lock);
+	pthread_rwlock_wrlock(&parent->use->dir.dir_lock);
 	err = fs_prepare_entry(parent, dirfd, name, atomic_load(&inode->crypt) != FS_CRYPT_PLAIN,
 			       &sname);
 	if (err == 0 && secure)
@@ -66,7 +66,7 @@ int fs_link(struct fs_inode *inode, struct fs_inode *parent, const char *name,
 		err = fs_alias_add(inode, parent, sname.stored);
 	if (err == 0)
 		err = statx(fd, "", AT_EMPTY_PATH, FS_STATX_MASK, &stx) < 0 ? -errno : 0;
-	pthread_rwlock_unlock(&parent->dir.dir_lock);
+	pthread_rwlock_unlock(&parent->use->dir.dir_lock);
 	fs_dirfd_put(parent);
 	close(fd);
 	if (err < 0)
@@ -102,10 +102,10 @@ int fs_tmpfile(struct fs_inode *parent, mode_t mode, int flags, const struct fs_
 	if (dirfd < 0)
 		return dirfd;
 	fs_cred_enter(parent->sb, cred);
-	pthread_rwlock_rdlock(&parent->dir.dir_lock);
+	pthread_rwlock_rdlock(&parent->use->dir.dir_lock);
 	fd = fs_do_tmpfile(parent->sb, dirfd, O_RDWR | (flags & O_EXCL), mode & 07777);
 	err = fd < 0 ? fd : statx(fd, "", AT_EMPTY_PATH, FS_STATX_MASK, &stx) < 0 ? -errno : 0;
-	pthread_rwlock_unlock(&parent->dir.dir_lock);
+	pthread_rwlock_unlock(&parent->use->dir.dir_lock);
 	fs_dirfd_put(parent);
 	if (err == -EISDIR || err == -EINVAL)
 		err = -EOPNOTSUPP;
@@ -116,20 +116,23 @@ int fs_tmpfile(struct fs_inode *parent, mode_t mode, int flags, const struct fs_
 			close(fd);
 		return err;
 	}
-	if (encrypted) {
+	if (!fs_use_get(inode)) {
+		err = -ENOMEM;
+	} else if (encrypted) {
 		fs_context_inherit(inode, parent);
-		if (fscrypt_context_uses_ino(&inode->ctx))
+		if (fscrypt_context_uses_ino(&inode->use->ctx))
 			err = fs_context_store(inode, fd); /* the number is needed now */
 		if (err == 0)
 			err = fs_context_require_key(inode);
 	} else {
 		atomic_store(&inode->crypt, FS_CRYPT_PLAIN);
 	}
-	atomic_store(&inode->reg.unsynced, true);
-	if (err == 0)
+	if (err == 0) {
+		atomic_store(&inode->use->reg.unsynced, true);
 		err = fs_file_adopt(inode, fd, ret_file);
-	else
+	} else {
 		close(fd);
+	}
 	if (err < 0) {
 		fs_inode_put(inode);
 		return err;

@@ -64,7 +64,7 @@ int fs_sidecar_write(struct fs_inode *dir, int dirfd, const struct fs_name *name
 			err = fs_store_small_file(dir->sb, dirfd, side, false, name->ct,
 						  name->ct_len);
 	}
-	if (err == 0 && !atomic_exchange(&dir->names_unsynced, true))
+	if (err == 0 && !atomic_exchange(&dir->use->dir.names_unsynced, true))
 		atomic_fetch_add(&dir->sb->unsynced, 1);
 	return err;
 }
@@ -269,7 +269,7 @@ int fs_name_create(struct fs_inode *dir, const char *name, struct fs_name *ret)
 	err = fs_context_require_key(dir);
 	if (err < 0)
 		return err;
-	return encrypt(dir->info, name, ret);
+	return encrypt(dir->use->info, name, ret);
 }
 
 int fs_name_read(struct fs_inode *dir, int dirfd, const char *stored,

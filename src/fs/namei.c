@@ -25,15 +25,15 @@ int fs_dir_enter(struct fs_inode *dir, bool change)
 	if (dirfd < 0)
 		return dirfd;
 	if (change)
-		pthread_rwlock_wrlock(&dir->dir.dir_lock);
+		pthread_rwlock_wrlock(&dir->use->dir.dir_lock);
 	else
-		pthread_rwlock_rdlock(&dir->dir.dir_lock);
+		pthread_rwlock_rdlock(&dir->use->dir.dir_lock);
 	return dirfd;
 }
 
 void fs_dir_leave(struct fs_inode *dir)
 {
-	pthread_rwlock_unlock(&dir->dir.dir_lock);
+	pthread_rwlock_unlock(&dir->use->dir.dir_lock);
 	fs_dirfd_put(dir);
 }
 
@@ -93,7 +93,7 @@ int fs_prepare_entry(struct fs_inode *parent, int dirfd, const char *name, bool 
 	struct statx stx;
 	int err;
 
-	if (parent->dir.dead)
+	if (parent->use->dir.dead)
 		return -ENOENT;
 	err = fs_name_create(parent, name, ret_name);
 	if (err < 0)
@@ -188,12 +188,12 @@ static int making_begin(struct making *m, struct fs_inode *parent, const char *n
 		goto put_info;
 	}
 	fs_cred_enter(parent->sb, cred);
-	pthread_rwlock_wrlock(&parent->dir.dir_lock);
+	pthread_rwlock_wrlock(&parent->use->dir.dir_lock);
 	err = fs_prepare_entry(parent, m->dirfd, name, m->heritage.encrypted && kind != FSCRYPT_DIR,
 			       &m->name);
 	if (err == 0)
 		return 0;
-	pthread_rwlock_unlock(&parent->dir.dir_lock);
+	pthread_rwlock_unlock(&parent->use->dir.dir_lock);
 	fs_dirfd_put(parent);
 put_info:
 	fscrypt_put_info(m->heritage.info);
@@ -211,15 +211,15 @@ static bool wants_number(const struct making *m)
 /*
  * What is encrypted in a plain directory (test_dummy_encryption) has nobody to inherit from later,
  * and under an IV_INO policy the header has the number that users are about to see: the context
- * goes to the store at once. Where that fails the object goes again, before anybody else knows of
- * it.
+ * goes to the store at once.
  */
 static int store_context(struct making *m, struct fs_inode *inode, struct statx *stx)
 {
 	int err;
 
 	if (S_ISLNK(inode->type)) {
-		atomic_store(&inode->ctx_stored, true); /* in its target */
+		if (m->heritage.encrypted)
+			atomic_store(&inode->use->ctx_stored, true); /* in its target */
 		return 0;
 	}
 	/* That it has none is no reason not to make it. */
@@ -228,17 +228,32 @@ static int store_context(struct making *m, struct fs_inode *inode, struct statx 
 	if (!m->heritage.encrypted || (!m->name.plain && !m->heritage.vino))
 		return 0;
 	err = fs_context_store(inode, m->fd);
-	if (err == 0)
-		err = fs_stat_stored(m->dirfd, m->name.stored, stx);
-	if (err < 0) {
-		if (S_ISDIR(inode->type))
-			fs_empty_dir(inode);
-		fs_do_unlink(inode->sb, m->dirfd, m->name.stored,
-			     S_ISDIR(inode->type) ? AT_REMOVEDIR : 0);
-		fs_alias_remove(m->parent, m->name.stored);
-		fs_sidecar_undo(m->parent, m->dirfd, &m->name);
+	return err < 0 ? err : fs_stat_stored(m->dirfd, m->name.stored, stx);
+}
+
+/* The object goes again, before anybody else knows of it. */
+static void unmake(struct making *m, struct fs_inode *inode)
+{
+	if (S_ISDIR(inode->type))
+		fs_empty_dir(inode);
+	fs_do_unlink(inode->sb, m->dirfd, m->name.stored, S_ISDIR(inode->type) ? AT_REMOVEDIR : 0);
+	fs_alias_remove(m->parent, m->name.stored);
+	fs_sidecar_undo(m->parent, m->dirfd, &m->name);
+	fs_inode_put(inode);
+}
+
+static int settle_new(struct making *m, struct fs_inode *inode, struct statx *stx)
+{
+	if ((m->heritage.encrypted || S_ISREG(inode->type)) && !fs_use_get(inode))
+		return -ENOMEM;
+	if (m->heritage.encrypted) {
+		fs_context_adopt(inode, m->parent, &m->heritage.ctx, m->heritage.ctx_len,
+				 m->heritage.vino, m->heritage.info);
+		m->heritage.info = NULL;
+	} else {
+		atomic_store(&inode->crypt, FS_CRYPT_PLAIN);
 	}
-	return err;
+	return store_context(m, inode, stx);
 }
 
 /* The object is made if @err is 0, @stx its attributes: enter it into the table. */
@@ -251,19 +266,13 @@ static int making_end(struct making *m, int err, struct statx *stx, struct fs_en
 	else
 		fs_sidecar_undo(m->parent, m->dirfd, &m->name);
 	if (err == 0) {
-		if (m->heritage.encrypted)
-			fs_context_adopt(inode, m->parent, &m->heritage.ctx, m->heritage.ctx_len,
-					 m->heritage.vino, m->heritage.info);
-		else
-			atomic_store(&inode->crypt, FS_CRYPT_PLAIN);
-		m->heritage.info = NULL;
-		err = store_context(m, inode, stx);
+		err = settle_new(m, inode, stx);
 		if (err < 0)
-			fs_inode_put(inode);
+			unmake(m, inode);
 		else
 			ret_entry->inode = inode;
 	}
-	pthread_rwlock_unlock(&m->parent->dir.dir_lock);
+	pthread_rwlock_unlock(&m->parent->use->dir.dir_lock);
 	fs_dirfd_put(m->parent);
 	fscrypt_put_info(m->heritage.info);
 	if (err == 0)
@@ -287,7 +296,7 @@ int fs_create(struct fs_inode *parent, const char *name, mode_t mode, const stru
 	m.fd = fd;
 	err = making_end(&m, err, &stx, ret_entry);
 	if (err == 0) {
-		atomic_store(&ret_entry->inode->reg.unsynced, true);
+		atomic_store(&ret_entry->inode->use->reg.unsynced, true);
 		err = fs_file_adopt(ret_entry->inode, fd, ret_file);
 		if (err < 0)
 			fs_inode_put(ret_entry->inode);

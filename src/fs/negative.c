@@ -29,10 +29,10 @@ void fs_negative_note(struct fs_inode *dir, const char *name)
 
 	if (atomic_load(&dir->crypt) == FS_CRYPT_PLAIN)
 		return;
-	pthread_mutex_lock(&dir->crypt_lock);
-	if (!dir->dir.neg)
-		dir->dir.neg = calloc(1, sizeof(*dir->dir.neg));
-	neg = dir->dir.neg;
+	tinylock_lock(&dir->crypt_lock);
+	if (!dir->use->dir.neg)
+		dir->use->dir.neg = calloc(1, sizeof(*dir->use->dir.neg));
+	neg = dir->use->dir.neg;
 	if (!neg)
 		goto out;
 	/* Asked for again after its second was over: there already. */
@@ -54,17 +54,17 @@ void fs_negative_note(struct fs_inode *dir, const char *name)
 	neg->name[neg->next] = copy;
 	neg->next = (neg->next + 1) % FS_NEGATIVES_MAX;
 out:
-	pthread_mutex_unlock(&dir->crypt_lock);
+	tinylock_unlock(&dir->crypt_lock);
 }
 
 struct fs_negatives *fs_negatives_take(struct fs_inode *dir, bool *ret_all)
 {
 	struct fs_negatives *neg;
 
-	pthread_mutex_lock(&dir->crypt_lock);
-	neg = dir->dir.neg;
-	dir->dir.neg = NULL;
-	pthread_mutex_unlock(&dir->crypt_lock);
+	tinylock_lock(&dir->crypt_lock);
+	neg = dir->use->dir.neg;
+	dir->use->dir.neg = NULL;
+	tinylock_unlock(&dir->crypt_lock);
 	*ret_all = !neg || !neg->lost;
 	return neg;
 }

@@ -15,38 +15,61 @@
 
 static bool header_pending(const struct fs_inode *inode)
 {
-	return inode->crypt == FS_CRYPT_ENCRYPTED && !inode->ctx_stored && !inode->reg.revoked;
+	return inode->crypt == FS_CRYPT_ENCRYPTED && !inode->use->ctx_stored &&
+	       !inode->use->reg.revoked;
 }
 
-/* The size is known while there are handles. */
-static int load_size_locked(struct fs_inode *inode, int fd)
+/* Before the first handle: size and mtime, which the kernel knows too, from the store. */
+static int new_opened(struct fs_inode *inode, int fd, struct fs_opened **ret_opened)
 {
-	int err = 0;
+	struct fs_opened *opened = calloc(1, sizeof(*opened));
+	int err;
 
-	pthread_rwlock_wrlock(&inode->reg.size_lock);
-	if (inode->reg.handles == 0 || inode->sb->opts.shared) {
-		err = fs_file_size_of_fd(inode, fd, &inode->reg.size);
-		inode->reg.tail_clean = false;
+	if (!opened)
+		return -ENOMEM;
+	err = fs_file_size_of_fd(inode, fd, &opened->size, &opened->kmtime);
+	if (err) {
+		free(opened);
+		return err;
 	}
-	pthread_rwlock_unlock(&inode->reg.size_lock);
-	return err;
+	opened->kmtime_valid = true;
+	pthread_rwlock_init(&opened->size_lock, NULL);
+	rangelock_init(&opened->range);
+	TAILQ_INIT(&opened->files);
+	*ret_opened = opened;
+	return 0;
+}
+
+static void free_opened(struct fs_opened *opened)
+{
+	pthread_rwlock_destroy(&opened->size_lock);
+	rangelock_destroy(&opened->range);
+	free(opened);
 }
 
 /* Count @file in. The context is loaded. From here on a key that is there stays. */
 static int attach(struct fs_file *file)
 {
 	struct fs_inode *inode = file->inode;
+	struct fs_use *use = fs_use_get(inode);
+	struct fs_opened *opened;
 	int err;
 
-	pthread_mutex_lock(&inode->crypt_lock);
-	err = load_size_locked(inode, file->backing.fd);
+	if (!use)
+		return -ENOMEM;
+	tinylock_lock(&inode->crypt_lock);
+	if (use->reg.opened)
+		err = fs_file_refresh_shared(file);
+	else
+		err = new_opened(inode, file->backing.fd, &use->reg.opened);
 	if (!err) {
-		TAILQ_INSERT_HEAD(&inode->reg.files, file, link);
-		inode->reg.handles++;
-		inode->reg.writers += file->writable;
+		opened = use->reg.opened;
+		TAILQ_INSERT_HEAD(&opened->files, file, link);
+		opened->handles++;
+		opened->writers += file->writable;
 		file->refs = 1;
 	}
-	pthread_mutex_unlock(&inode->crypt_lock);
+	tinylock_unlock(&inode->crypt_lock);
 	return err;
 }
 
@@ -54,30 +77,36 @@ static int attach(struct fs_file *file)
 static bool detach(struct fs_file *file)
 {
 	struct fs_inode *inode = file->inode;
+	struct fs_opened *opened = fs_opened(inode), *over = NULL;
+	struct fs_use *use = inode->use;
 	struct fscrypt_info *info = NULL;
 	bool last;
 
-	pthread_mutex_lock(&inode->crypt_lock);
+	tinylock_lock(&inode->crypt_lock);
 	last = --file->refs == 0;
 	if (last) {
-		if (inode->reg.handles == 1 && atomic_load(&inode->reg.losing)) {
+		if (opened->handles == 1 && opened->losing) {
 			/* Nothing else leads there any more: the kernel may still ask. */
 			fs_inode_keep(inode, file->backing.fd);
 			file->backing.fd = -1;
 		}
-		TAILQ_REMOVE(&inode->reg.files, file, link);
-		inode->reg.handles--;
-		inode->reg.writers -= file->writable;
+		TAILQ_REMOVE(&opened->files, file, link);
+		opened->writers -= file->writable;
+		if (--opened->handles == 0) {
+			use->reg.opened = NULL;
+			over = opened;
+		}
 		/* A removal of the key went on without this file: it was busy. */
-		if (inode->reg.handles == 0 && inode->info != NULL &&
-		    !fscrypt_info_key_present(inode->info)) {
-			info = inode->info;
-			inode->info = NULL;
-			if (!inode->reg.revoked)
-				atomic_store(&inode->reg.bar, FS_BAR_NONE);
+		if (over && use->info && !fscrypt_info_key_present(use->info)) {
+			info = use->info;
+			use->info = NULL;
+			if (!use->reg.revoked)
+				atomic_store(&use->reg.bar, FS_BAR_NONE);
 		}
 	}
-	pthread_mutex_unlock(&inode->crypt_lock);
+	tinylock_unlock(&inode->crypt_lock);
+	if (over)
+		free_opened(over);
 	fscrypt_put_info(info);
 	return last;
 }
@@ -215,16 +244,16 @@ int fs_file_borrow(struct fs_inode *inode, bool write, struct fs_file **ret_file
 
 	if (inode->type != S_IFREG)
 		return inode->type == S_IFDIR ? -EISDIR : -EINVAL;
-	pthread_mutex_lock(&inode->crypt_lock);
-	if (inode->reg.handles > 0) {
-		TAILQ_FOREACH (file, &inode->reg.files, link) {
+	tinylock_lock(&inode->crypt_lock);
+	if (fs_opened(inode)) {
+		TAILQ_FOREACH (file, &fs_opened(inode)->files, link) {
 			if (file->writable || !write) {
 				file->refs++;
 				break;
 			}
 		}
 	}
-	pthread_mutex_unlock(&inode->crypt_lock);
+	tinylock_unlock(&inode->crypt_lock);
 	if (file == NULL)
 		return open_file(inode, write ? O_RDWR : O_RDONLY, false, ret_file);
 	*ret_file = file;
@@ -295,12 +324,12 @@ int fs_file_fsync(struct fs_file *file, bool datasync)
 	if (!datasync)
 		bio.bi_flags |= BIO_FLUSH_META;
 	/* Before: a tail that is cut off meanwhile may not be part of this flush. */
-	tail = atomic_exchange(&file->inode->reg.tail_unsynced, false);
-	atomic_store(&file->inode->reg.unsynced, false);
+	tail = atomic_exchange(&file->inode->use->reg.tail_unsynced, false);
+	atomic_store(&file->inode->use->reg.unsynced, false);
 	err = submit_bio_wait(&bio);
 	if (err) {
 		if (tail)
-			atomic_store(&file->inode->reg.tail_unsynced, true);
+			atomic_store(&file->inode->use->reg.tail_unsynced, true);
 		return err;
 	}
 	/* The data are of no use without the contexts and names that lead to them. */

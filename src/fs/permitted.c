@@ -15,8 +15,8 @@ bool fs_context_permitted(const struct fs_inode *parent, const struct fs_inode *
 		return true;
 	if (atomic_load(&child->crypt) == FS_CRYPT_PLAIN)
 		return false;
-	perr = fscrypt_policy_from_context(&parent->ctx, parent->ctx_len, &pp);
-	cerr = fscrypt_policy_from_context(&child->ctx, child->ctx_len, &cp);
+	perr = fs_context_policy(parent, &pp);
+	cerr = fs_context_policy(child, &cp);
 	if (perr < 0 && cerr < 0)
 		return true; /* so that both can be deleted */
 	return perr == 0 && cerr == 0 && fscrypt_policies_equal(&pp, &cp);
@@ -24,7 +24,7 @@ bool fs_context_permitted(const struct fs_inode *parent, const struct fs_inode *
 
 static bool is_damaged(const struct fs_inode *inode)
 {
-	return fs_context_is_bad(inode) && inode->crypt_err == -EUCLEAN;
+	return fs_context_is_bad(inode) && inode->use->crypt_err == -EUCLEAN;
 }
 
 int fs_context_check_found(const struct fs_inode *parent, struct fs_inode *inode)

@@ -27,11 +27,11 @@ void fs_prepare_last_name(struct fs_inode *inode, struct fs_inode *parent, int d
 	 * thousands of them, open and unlinked, need one descriptor each.
 	 */
 	if (S_ISREG(inode->type)) {
-		pthread_mutex_lock(&inode->crypt_lock);
-		open = inode->reg.handles > 0;
+		tinylock_lock(&inode->crypt_lock);
+		open = fs_opened(inode) != NULL;
 		if (open)
-			atomic_store(&inode->reg.losing, true);
-		pthread_mutex_unlock(&inode->crypt_lock);
+			fs_opened(inode)->losing = true;
+		tinylock_unlock(&inode->crypt_lock);
 		if (open)
 			return;
 	}
@@ -133,10 +133,10 @@ static void restore_context(struct fs_inode *dir, int dirfd)
 {
 	struct stat st;
 
-	if (!atomic_load(&dir->ctx_stored) ||
+	if (!atomic_load(&dir->use->ctx_stored) ||
 	    fstatat(dirfd, STORE_CTX_NAME, &st, AT_SYMLINK_NOFOLLOW) == 0)
 		return;
-	atomic_store(&dir->ctx_stored, false);
+	atomic_store(&dir->use->ctx_stored, false);
 	if (atomic_load(&dir->crypt) == FS_CRYPT_PLAIN)
 		fs_context_store_number(dir);
 	else
@@ -149,12 +149,12 @@ int fs_empty_dir(struct fs_inode *dir)
 	struct stat st;
 	bool internal, lent = false;
 
-	if (crypt == FS_CRYPT_PLAIN && !atomic_load(&dir->ctx_stored))
+	if (crypt == FS_CRYPT_PLAIN && !atomic_load(&dir->use->ctx_stored))
 		return 0; /* the backing itself refuses what is not empty */
 	dirfd = fs_dirfd_get(dir);
 	if (dirfd < 0)
 		return dirfd;
-	pthread_rwlock_wrlock(&dir->dir.dir_lock);
+	pthread_rwlock_wrlock(&dir->use->dir.dir_lock);
 	/* An ordinary user may remove a directory that he cannot look into, if it is empty. */
 	if (!dir->sb->privileged && fstat(dirfd, &st) == 0 && (st.st_mode & 0700) != 0700 &&
 	    st.st_uid == geteuid() && chmod(fs_procpath(dirfd).s, 0700) == 0)
@@ -164,12 +164,12 @@ int fs_empty_dir(struct fs_inode *dir)
 	else
 		err = internal ? remove_internal(dir->sb, dirfd) : 0;
 	if (err == 0)
-		dir->dir.dead = true;
+		dir->use->dir.dead = true;
 	else
 		restore_context(dir, dirfd); /* of what has gone before it failed */
 	if (lent && err < 0)
 		(void)!chmod(fs_procpath(dirfd).s, st.st_mode & 07777);
-	pthread_rwlock_unlock(&dir->dir.dir_lock);
+	pthread_rwlock_unlock(&dir->use->dir.dir_lock);
 	fs_dirfd_put(dir);
 	return err;
 }
@@ -178,23 +178,23 @@ void fs_undo_empty_dir(struct fs_inode *dir)
 {
 	int dirfd;
 
-	if (atomic_load(&dir->crypt) == FS_CRYPT_PLAIN && !atomic_load(&dir->ctx_stored))
+	if (atomic_load(&dir->crypt) == FS_CRYPT_PLAIN && !atomic_load(&dir->use->ctx_stored))
 		return;
 	dirfd = fs_dirfd_get(dir);
-	pthread_rwlock_wrlock(&dir->dir.dir_lock);
-	dir->dir.dead = false;
+	pthread_rwlock_wrlock(&dir->use->dir.dir_lock);
+	dir->use->dir.dead = false;
 	if (dirfd >= 0)
 		restore_context(dir, dirfd);
-	pthread_rwlock_unlock(&dir->dir.dir_lock);
+	pthread_rwlock_unlock(&dir->use->dir.dir_lock);
 	if (dirfd >= 0)
 		fs_dirfd_put(dir);
 }
 
 void fs_dir_gone(struct fs_inode *dir)
 {
-	pthread_rwlock_wrlock(&dir->dir.dir_lock);
-	dir->dir.dead = true;
-	pthread_rwlock_unlock(&dir->dir.dir_lock);
+	pthread_rwlock_wrlock(&dir->use->dir.dir_lock);
+	dir->use->dir.dead = true;
+	pthread_rwlock_unlock(&dir->use->dir.dir_lock);
 }
 
 int fs_rmdir(struct fs_inode *parent, const char *name)

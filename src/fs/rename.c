@@ -50,12 +50,12 @@ static int end_find(struct end *e, bool need_context)
 {
 	int err;
 
-	pthread_rwlock_rdlock(&e->parent->dir.dir_lock);
+	pthread_rwlock_rdlock(&e->parent->use->dir.dir_lock);
 	err = fs_find_entry(e->parent, e->dirfd, e->name, &e->found, &e->stx);
 	if (err == 0)
 		err = fs_inode_get(e->parent->sb, e->parent, e->found.stored, &e->stx, false,
 				   &e->inode);
-	pthread_rwlock_unlock(&e->parent->dir.dir_lock);
+	pthread_rwlock_unlock(&e->parent->use->dir.dir_lock);
 	if (err == 0 && need_context) {
 		err = fs_context_load(e->inode, -1);
 		/* What is damaged, or not to be looked into, may be renamed where it is. */
@@ -79,18 +79,18 @@ static bool is_encrypted(const struct fs_inode *inode)
 static void lock_dirs(struct fs_inode *a, struct fs_inode *b)
 {
 	if (a == b) {
-		pthread_rwlock_wrlock(&a->dir.dir_lock);
+		pthread_rwlock_wrlock(&a->use->dir.dir_lock);
 		return;
 	}
-	pthread_rwlock_wrlock(a < b ? &a->dir.dir_lock : &b->dir.dir_lock);
-	pthread_rwlock_wrlock(a < b ? &b->dir.dir_lock : &a->dir.dir_lock);
+	pthread_rwlock_wrlock(a < b ? &a->use->dir.dir_lock : &b->use->dir.dir_lock);
+	pthread_rwlock_wrlock(a < b ? &b->use->dir.dir_lock : &a->use->dir.dir_lock);
 }
 
 static void unlock_dirs(struct fs_inode *a, struct fs_inode *b)
 {
-	pthread_rwlock_unlock(&a->dir.dir_lock);
+	pthread_rwlock_unlock(&a->use->dir.dir_lock);
 	if (a != b)
-		pthread_rwlock_unlock(&b->dir.dir_lock);
+		pthread_rwlock_unlock(&b->use->dir.dir_lock);
 }
 
 static int rename_at(const struct end *from, const struct end *to, const char *stored,
@@ -118,11 +118,11 @@ static int settle(struct fs_inode *inode, const struct fs_inode *parent)
 		return fs_file_settle_header(inode);
 	if (atomic_load(&parent->crypt) != FS_CRYPT_PLAIN)
 		return 0;
-	if (fs_context_is_bad(inode) && inode->crypt_err == -EUCLEAN)
+	if (fs_context_is_bad(inode) && inode->use->crypt_err == -EUCLEAN)
 		return -EUCLEAN; /* it would become a plain one, with entries that are not */
-	pthread_rwlock_wrlock(&inode->dir.dir_lock);
-	err = inode->dir.dead ? -ENOENT : fs_context_store(inode, -1);
-	pthread_rwlock_unlock(&inode->dir.dir_lock);
+	pthread_rwlock_wrlock(&inode->use->dir.dir_lock);
+	err = inode->use->dir.dead ? -ENOENT : fs_context_store(inode, -1);
+	pthread_rwlock_unlock(&inode->use->dir.dir_lock);
 	return err;
 }
 
@@ -225,7 +225,7 @@ static int move(struct end *from, struct end *to, unsigned flags)
 		return 0; /* two names of one file: POSIX wants nothing done */
 	if (to->inode && S_ISLNK(to->inode->type) && to->stx.stx_nlink == 1 &&
 	    atomic_load(&to->inode->crypt) == FS_CRYPT_ENCRYPTED) {
-		dropped = to->inode->ctx;
+		dropped = to->inode->use->ctx;
 		drop_long = true;
 	}
 	secure = fs_may_be_synced(from->inode);
@@ -235,7 +235,7 @@ static int move(struct end *from, struct end *to, unsigned flags)
 			return err;
 	}
 	lock_dirs(from->parent, to->parent);
-	err = to->parent->dir.dead ? -ENOENT : fs_name_create(to->parent, to->name, &stored);
+	err = to->parent->use->dir.dead ? -ENOENT : fs_name_create(to->parent, to->name, &stored);
 	if (err == 0 && stored.plain && is_encrypted(from->inode))
 		err = fs_name_mark_encrypted(&stored);
 	if (err == 0)

@@ -17,27 +17,28 @@
 
 bool fs_file_lock_size(struct fs_inode *inode)
 {
-	bool pending = inode->crypt == FS_CRYPT_ENCRYPTED && !inode->ctx_stored;
+	bool pending = inode->crypt == FS_CRYPT_ENCRYPTED && !inode->use->ctx_stored;
 
 	if (unlikely(pending)) {
-		pthread_mutex_lock(&inode->crypt_lock);
-		if (inode->ctx_stored) {
-			pthread_mutex_unlock(&inode->crypt_lock);
+		tinylock_lock(&inode->crypt_lock);
+		if (inode->use->ctx_stored) {
+			tinylock_unlock(&inode->crypt_lock);
 			pending = false;
 		}
 	}
-	pthread_rwlock_wrlock(&inode->reg.size_lock);
+	pthread_rwlock_wrlock(&fs_opened(inode)->size_lock);
 	return pending;
 }
 
 void fs_file_unlock_size(struct fs_inode *inode, bool header_pending)
 {
-	pthread_rwlock_unlock(&inode->reg.size_lock);
+	pthread_rwlock_unlock(&fs_opened(inode)->size_lock);
 	if (unlikely(header_pending))
-		pthread_mutex_unlock(&inode->crypt_lock);
+		tinylock_unlock(&inode->crypt_lock);
 }
 
-int fs_file_size_of_fd(const struct fs_inode *inode, int fd, uint64_t *ret_size)
+int fs_file_size_of_fd(const struct fs_inode *inode, int fd, uint64_t *ret_size,
+		       struct timespec *ret_mtime)
 {
 	union fscrypt_policy policy;
 	struct stat st;
@@ -45,11 +46,12 @@ int fs_file_size_of_fd(const struct fs_inode *inode, int fd, uint64_t *ret_size)
 
 	if (fstat(fd, &st) < 0)
 		return -errno;
+	*ret_mtime = st.st_mtim;
 	if (inode->crypt != FS_CRYPT_ENCRYPTED) {
 		*ret_size = (uint64_t)st.st_size;
 		return 0;
 	}
-	err = fscrypt_policy_from_context(&inode->ctx, inode->ctx_len, &policy);
+	err = fs_context_policy(inode, &policy);
 	if (err)
 		return err;
 	return store_size_decode((uint64_t)st.st_size, fscrypt_policy_data_unit_size(&policy),
@@ -58,24 +60,26 @@ int fs_file_size_of_fd(const struct fs_inode *inode, int fd, uint64_t *ret_size)
 
 int fs_file_refresh_size(struct fs_file *file)
 {
-	struct fs_inode *inode = file->inode;
+	struct fs_opened *opened = fs_opened(file->inode);
+	struct timespec mtime;
 
-	if (likely(!inode->sb->opts.shared))
+	if (likely(!file->inode->sb->opts.shared))
 		return 0;
-	inode->reg.tail_clean = false;
-	return fs_file_size_of_fd(inode, file->backing.fd, &inode->reg.size);
+	opened->tail_clean = false;
+	return fs_file_size_of_fd(file->inode, file->backing.fd, &opened->size, &mtime);
 }
 
 int fs_file_refresh_shared(struct fs_file *file)
 {
 	struct fs_inode *inode = file->inode;
+	struct fs_opened *opened = fs_opened(inode);
 	int err;
 
 	if (likely(!inode->sb->opts.shared))
 		return 0;
-	pthread_rwlock_wrlock(&inode->reg.size_lock);
+	pthread_rwlock_wrlock(&opened->size_lock);
 	err = fs_file_refresh_size(file);
-	pthread_rwlock_unlock(&inode->reg.size_lock);
+	pthread_rwlock_unlock(&opened->size_lock);
 	return err;
 }
 
@@ -84,7 +88,7 @@ int fs_file_refresh_shared(struct fs_file *file)
 
 uint64_t fs_file_st_size(const struct fs_inode *inode, const struct fs_file_map *map, uint64_t size)
 {
-	if (map->info == NULL || (size == 0 && !inode->ctx_stored))
+	if (map->info == NULL || (size == 0 && !inode->use->ctx_stored))
 		return size;
 	return store_size_encode(size, map->du);
 }
@@ -118,26 +122,27 @@ static int flush_tail(struct fs_file *file)
 	struct bio bio;
 	int err;
 
-	if (likely(!atomic_exchange(&file->inode->reg.tail_unsynced, false)))
+	if (likely(!atomic_exchange(&file->inode->use->reg.tail_unsynced, false)))
 		return 0;
 	bio_init(&bio, file->inode->sb->bdev, &file->backing, REQ_OP_FLUSH, 0, NULL, 0);
 	err = submit_bio_wait(&bio);
 	if (err)
-		atomic_store(&file->inode->reg.tail_unsynced, true);
+		atomic_store(&file->inode->use->reg.tail_unsynced, true);
 	return err;
 }
 
 int fs_file_clean_tail(struct fs_file *file, const struct fs_file_map *map)
 {
 	struct fs_inode *inode = file->inode;
-	uint64_t size = inode->reg.size, last = round_down(size, map->du);
+	struct fs_opened *opened = fs_opened(inode);
+	uint64_t size = opened->size, last = round_down(size, map->du);
 	struct iovec iov;
 	uint8_t unit[FS_MAX_DATA_UNIT];
 	int err;
 
 	if (map->info == NULL || size == last)
 		return 0;
-	if (inode->reg.tail_clean)
+	if (opened->tail_clean)
 		return flush_tail(file);
 
 	iov.iov_base = unit;
@@ -150,12 +155,12 @@ int fs_file_clean_tail(struct fs_file *file, const struct fs_file_map *map)
 		err = fs_file_write_unit(file, map, last, unit);
 		if (err)
 			return err;
-		atomic_store(&inode->reg.tail_unsynced, true);
+		atomic_store(&inode->use->reg.tail_unsynced, true);
 	}
 	err = clear_sparse_tail(file, map, last + map->du, size - last);
 	if (err)
 		return err;
-	inode->reg.tail_clean = true;
+	opened->tail_clean = true;
 	return flush_tail(file);
 }
 
@@ -165,6 +170,7 @@ int fs_file_clean_tail(struct fs_file *file, const struct fs_file_map *map)
 int fs_file_grow(struct fs_file *file, const struct fs_file_map *map, uint64_t size)
 {
 	struct fs_inode *inode = file->inode;
+	struct fs_opened *opened = fs_opened(inode);
 	int err;
 
 	err = fs_file_clean_tail(file, map);
@@ -172,14 +178,15 @@ int fs_file_grow(struct fs_file *file, const struct fs_file_map *map, uint64_t s
 		err = fs_file_set_st_size(file, fs_file_st_size(inode, map, size));
 	if (err)
 		return err;
-	inode->reg.size = size;
-	inode->reg.tail_clean = true;
+	opened->size = size;
+	opened->tail_clean = true;
 	return 0;
 }
 
 static int shrink(struct fs_file *file, const struct fs_file_map *map, uint64_t size)
 {
 	struct fs_inode *inode = file->inode;
+	struct fs_opened *opened = fs_opened(inode);
 	uint64_t st = fs_file_st_size(inode, map, size);
 	uint64_t last = round_down(size, map->du);
 	uint8_t unit[FS_MAX_DATA_UNIT];
@@ -191,8 +198,8 @@ static int shrink(struct fs_file *file, const struct fs_file_map *map, uint64_t 
 		err = fs_file_set_st_size(file, st);
 		if (err)
 			return err;
-		inode->reg.size = size;
-		inode->reg.tail_clean = true;
+		opened->size = size;
+		opened->tail_clean = true;
 		return 0;
 	}
 
@@ -210,22 +217,23 @@ static int shrink(struct fs_file *file, const struct fs_file_map *map, uint64_t 
 	if (err)
 		return err;
 	/* For now the file ends with the unit: should the next step fail, it does so for good. */
-	inode->reg.size = last + map->du;
-	inode->reg.tail_clean = false;
+	opened->size = last + map->du;
+	opened->tail_clean = false;
 	err = fs_file_set_st_size(file, st);
 	if (err)
 		return err;
-	inode->reg.size = size;
-	atomic_store(&inode->reg.tail_unsynced, true);
+	opened->size = size;
+	atomic_store(&inode->use->reg.tail_unsynced, true);
 	if (rewrite)
 		err = fs_file_write_unit(file, map, last, unit);
-	inode->reg.tail_clean = err == 0;
+	opened->tail_clean = err == 0;
 	return err;
 }
 
 int fs_file_truncate(struct fs_file *file, uint64_t size)
 {
 	struct fs_inode *inode = file->inode;
+	struct fs_opened *opened = fs_opened(inode);
 	struct fs_file_map map;
 	bool pending;
 	int err;
@@ -243,9 +251,9 @@ int fs_file_truncate(struct fs_file *file, uint64_t size)
 		err = fs_file_write_header(file);
 	if (err)
 		goto unlock;
-	if (size > inode->reg.size)
+	if (size > opened->size)
 		err = fs_file_grow(file, &map, size);
-	else if (size < inode->reg.size)
+	else if (size < opened->size)
 		err = shrink(file, &map, size);
 	else /* for the times */
 		err = fs_file_set_st_size(file, fs_file_st_size(inode, &map, size));
@@ -285,7 +293,7 @@ static int data_unit_of(struct fs_inode *inode, unsigned *ret_du)
 		*ret_du = 0;
 		goto put_parent;
 	}
-	err = fscrypt_policy_from_context(&holder->ctx, holder->ctx_len, &policy);
+	err = fs_context_policy(holder, &policy);
 	if (!err)
 		*ret_du = fscrypt_policy_data_unit_size(&policy);
 put_parent:
@@ -296,6 +304,7 @@ put_parent:
 
 int fs_file_size(struct fs_inode *inode, const struct statx *stx, uint64_t *ret_size)
 {
+	struct fs_opened *opened;
 	bool is_open;
 	unsigned du;
 	int err;
@@ -304,17 +313,19 @@ int fs_file_size(struct fs_inode *inode, const struct statx *stx, uint64_t *ret_
 		*ret_size = stx->stx_size;
 		return 0;
 	}
-	if (!inode->sb->opts.shared) {
-		pthread_mutex_lock(&inode->crypt_lock);
-		is_open = inode->reg.handles > 0 && !inode->reg.revoked;
-		pthread_mutex_unlock(&inode->crypt_lock);
+	if (!inode->sb->opts.shared && inode->use) {
+		/* Under this lock the last handle cannot go. */
+		tinylock_lock(&inode->crypt_lock);
+		opened = fs_opened(inode);
+		is_open = opened && !fs_inode_revoked(inode);
 		if (is_open) {
-			/* It stays right when the last handle goes now: as long as nobody opens. */
-			pthread_rwlock_rdlock(&inode->reg.size_lock);
-			*ret_size = inode->reg.size;
-			pthread_rwlock_unlock(&inode->reg.size_lock);
-			return 0;
+			pthread_rwlock_rdlock(&opened->size_lock);
+			*ret_size = opened->size;
+			pthread_rwlock_unlock(&opened->size_lock);
 		}
+		tinylock_unlock(&inode->crypt_lock);
+		if (is_open)
+			return 0;
 	}
 	err = data_unit_of(inode, &du);
 	if (err)

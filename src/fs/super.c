@@ -35,19 +35,18 @@ static int open_root(struct fs_super *sb)
 	err = fs_inode_get(sb, NULL, NULL, &stx, true, &sb->root);
 	if (err < 0)
 		return err;
-	sb->dev = sb->root->dev;
 	err = fs_context_load(sb->root, -1);
 	if (err < 0)
 		return err;
 	/* Refused here rather than at the first file: nothing could be read or written. */
 	if (sb->opts.no_fallback && atomic_load(&sb->root->crypt) == FS_CRYPT_ENCRYPTED &&
-	    fscrypt_policy_from_context(&sb->root->ctx, sb->root->ctx_len, &policy) == 0 &&
+	    fs_context_policy(sb->root, &policy) == 0 &&
 	    !fscrypt_contents_possible(sb->fsc, &policy))
 		return -EOPNOTSUPP;
 	/* store_open() has compared the two; what is used must be what was compared. */
 	if (!sb->store->root_plain &&
-	    (sb->root->ctx_len != sb->store->root_ctx_len ||
-	     memcmp(&sb->root->ctx, &sb->store->root_ctx, sb->store->root_ctx_len) != 0))
+	    (sb->root->use->ctx_len != sb->store->root_ctx_len ||
+	     memcmp(&sb->root->use->ctx, &sb->store->root_ctx, sb->store->root_ctx_len) != 0))
 		return -EUCLEAN;
 	return 0;
 }

@@ -44,7 +44,6 @@ struct fs_super {
 	uint64_t since_ns;    /* clock_ns() at the beginning */
 	uid_t owner;	      /* who mounted */
 	bool privileged;      /* the daemon is root: objects are made as the caller */
-	dev_t dev;	      /* of the store's root */
 	/* What the mount is at present: a remount may change it. */
 	_Atomic bool read_only;
 	_Atomic bool noatime; /* reading leaves no trace in the store; so it is with read_only */

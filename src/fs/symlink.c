@@ -136,7 +136,7 @@ int fs_symlink_make(struct fs_super *sb, struct fs_inode *parent, const union fs
 	uint8_t payload[FSCRYPT_MAX_SYMLINK_PAYLOAD];
 	struct store_header hdr = {
 		.ino = vino,
-		.parent_ino = atomic_load(&parent->vino),
+		.parent_ino = atomic_load(&parent->use->vino),
 		.ctx = *ctx,
 		.ctx_len = ctx_len,
 	};
@@ -145,7 +145,8 @@ int fs_symlink_make(struct fs_super *sb, struct fs_inode *parent, const union fs
 
 	if (err < 0)
 		return err;
-	memcpy(hdr.parent_nonce, fscrypt_context_nonce(&parent->ctx), sizeof(hdr.parent_nonce));
+	memcpy(hdr.parent_nonce, fscrypt_context_nonce(&parent->use->ctx),
+	       sizeof(hdr.parent_nonce));
 	used = store_header_encode(&hdr, blob);
 	if (BASE64URL_LEN(used + len) > STORE_SYMLINK_MAX) {
 		hdr.flags = STORE_HDR_FLAG_LONG;
@@ -154,7 +155,7 @@ int fs_symlink_make(struct fs_super *sb, struct fs_inode *parent, const union fs
 		if (err < 0)
 			return err;
 		/* fsync of the directory has to see to what is aside, too. */
-		if (!atomic_exchange(&parent->names_unsynced, true))
+		if (!atomic_exchange(&parent->use->dir.names_unsynced, true))
 			atomic_fetch_add(&sb->unsynced, 1);
 		len = 0;
 	}
@@ -175,7 +176,7 @@ int fs_readlink(struct fs_inode *inode, char *ret_target, size_t *ret_len)
 	int err;
 
 	err = fs_context_require_key(inode);
-	if (err == -ENOPKG || (err == -EINVAL && inode->ctx_len))
+	if (err == -ENOPKG || (err == -EINVAL && inode->use && inode->use->ctx_len))
 		err = -ENOKEY;
 	if (err < 0 && err != -ENOKEY)
 		return err;
@@ -209,10 +210,11 @@ int fs_readlink(struct fs_inode *inode, char *ret_target, size_t *ret_len)
 		return err;
 	}
 	/* The info is dropped under crypt_lock when its key goes. */
-	pthread_mutex_lock(&inode->crypt_lock);
-	err = inode->info ? fscrypt_symlink_decrypt(inode->info, payload, len, ret_target, ret_len)
-			  : -EAGAIN;
-	pthread_mutex_unlock(&inode->crypt_lock);
+	tinylock_lock(&inode->crypt_lock);
+	err = inode->use->info
+		      ? fscrypt_symlink_decrypt(inode->use->info, payload, len, ret_target, ret_len)
+		      : -EAGAIN;
+	tinylock_unlock(&inode->crypt_lock);
 	return err == -EAGAIN ? fs_readlink(inode, ret_target, ret_len) : err;
 }
 
@@ -223,18 +225,20 @@ int fs_symlink_size(struct fs_inode *inode, uint64_t *ret_size)
 	size_t len = 0;
 	int err;
 
-	pthread_mutex_lock(&inode->crypt_lock);
-	if (inode->lnk.target_len && inode->lnk.target_gen == gen)
-		len = inode->lnk.target_len;
-	pthread_mutex_unlock(&inode->crypt_lock);
+	tinylock_lock(&inode->crypt_lock);
+	if (inode->use && inode->use->lnk.target_gen == gen)
+		len = inode->use->lnk.target_len;
+	tinylock_unlock(&inode->crypt_lock);
 	if (!len) {
 		err = fs_readlink(inode, target, &len);
 		if (err < 0)
 			return err;
-		pthread_mutex_lock(&inode->crypt_lock);
-		inode->lnk.target_len = (uint32_t)len;
-		inode->lnk.target_gen = gen;
-		pthread_mutex_unlock(&inode->crypt_lock);
+	}
+	if (inode->use) {
+		tinylock_lock(&inode->crypt_lock);
+		inode->use->lnk.target_len = (uint32_t)len;
+		inode->use->lnk.target_gen = gen;
+		tinylock_unlock(&inode->crypt_lock);
 	}
 	*ret_size = len;
 	return 0;

@@ -142,10 +142,10 @@ int fs_inode_open(struct fs_inode *inode, int flags)
 
 void fs_context_header_block(const struct fs_inode *inode, uint8_t block[static 4096])
 {
-	struct store_header hdr = { .ctx = inode->ctx, .ctx_len = inode->ctx_len };
+	struct store_header hdr = { .ctx = inode->use->ctx, .ctx_len = inode->use->ctx_len };
 
-	assert_int_equal(pthread_mutex_trylock((pthread_mutex_t *)&inode->crypt_lock), EBUSY);
-	assert_false(inode->ctx_stored);
+	assert_true(tinylock_is_held(&inode->crypt_lock));
+	assert_false(inode->use->ctx_stored);
 	t.stored++;
 	memset(block, 0, STORE_HEADER_SIZE);
 	store_header_encode(&hdr, block);
@@ -156,13 +156,13 @@ int fs_context_store(struct fs_inode *inode, int fd)
 	uint8_t block[STORE_HEADER_SIZE];
 	int err = 0;
 
-	pthread_mutex_lock(&inode->crypt_lock);
-	if (!inode->ctx_stored) {
+	tinylock_lock(&inode->crypt_lock);
+	if (!inode->use->ctx_stored) {
 		fs_context_header_block(inode, block);
 		err = pwrite(fd, block, sizeof(block), 0) == sizeof(block) ? 0 : -errno;
-		inode->ctx_stored = err == 0;
+		inode->use->ctx_stored = err == 0;
 	}
-	pthread_mutex_unlock(&inode->crypt_lock);
+	tinylock_unlock(&inode->crypt_lock);
 	return err;
 }
 
@@ -171,10 +171,12 @@ void fs_context_inherit(struct fs_inode *inode, struct fs_inode *parent)
 	union fscrypt_policy policy;
 	uint8_t nonce[FSCRYPT_FILE_NONCE_SIZE];
 
-	assert_int_equal(fscrypt_policy_from_context(&parent->ctx, parent->ctx_len, &policy), 0);
+	assert_int_equal(
+		fscrypt_policy_from_context(&parent->use->ctx, parent->use->ctx_len, &policy), 0);
 	fill(nonce, sizeof(nonce));
-	inode->ctx_len = (uint8_t)fscrypt_context_from_policy(&policy, nonce, &inode->ctx);
-	inode->ctx_stored = false;
+	inode->use->ctx_len =
+		(uint8_t)fscrypt_context_from_policy(&policy, nonce, &inode->use->ctx);
+	inode->use->ctx_stored = false;
 	inode->crypt = FS_CRYPT_ENCRYPTED;
 }
 
@@ -203,9 +205,9 @@ int fs_context_load(struct fs_inode *inode, int fd)
 	}
 	if (err)
 		return err;
-	inode->ctx = hdr.ctx;
-	inode->ctx_len = (uint8_t)hdr.ctx_len;
-	inode->ctx_stored = true;
+	inode->use->ctx = hdr.ctx;
+	inode->use->ctx_len = (uint8_t)hdr.ctx_len;
+	inode->use->ctx_stored = true;
 	inode->crypt = FS_CRYPT_ENCRYPTED;
 	return 0;
 }
@@ -214,11 +216,11 @@ int fs_context_require_key(struct fs_inode *inode)
 {
 	int err = 0;
 
-	pthread_mutex_lock(&inode->crypt_lock);
-	if (inode->crypt == FS_CRYPT_ENCRYPTED && inode->info == NULL)
-		err = fscrypt_setup_info(inode->sb->fsc, &inode->ctx, inode->ctx_len, FSCRYPT_REG,
-					 0, &inode->info);
-	pthread_mutex_unlock(&inode->crypt_lock);
+	tinylock_lock(&inode->crypt_lock);
+	if (inode->crypt == FS_CRYPT_ENCRYPTED && inode->use->info == NULL)
+		err = fscrypt_setup_info(inode->sb->fsc, &inode->use->ctx, inode->use->ctx_len,
+					 FSCRYPT_REG, 0, &inode->use->info);
+	tinylock_unlock(&inode->crypt_lock);
 	return err;
 }
 
@@ -252,24 +254,15 @@ static void init_inode(struct fs_inode *inode, mode_t type)
 	inode->type = type;
 	inode->keep_fd = -1;
 	inode->refs = 1;
-	pthread_mutex_init(&inode->crypt_lock, NULL);
-	if (type == S_IFREG) {
-		pthread_rwlock_init(&inode->reg.size_lock, NULL);
-		rangelock_init(&inode->reg.range);
-		TAILQ_INIT(&inode->reg.files);
-	}
+	assert_non_null(fs_use_get(inode));
 }
 
 /* As when the kernel forgets the file: all that was known of it is gone. */
 void forget_file(void)
 {
 	assert_int_equal(t.inode.refs, 1);
-	assert_int_equal(t.inode.reg.handles, 0);
-	assert_int_equal(t.inode.reg.writers, 0);
-	fscrypt_put_info(t.inode.info);
-	pthread_mutex_destroy(&t.inode.crypt_lock);
-	pthread_rwlock_destroy(&t.inode.reg.size_lock);
-	rangelock_destroy(&t.inode.reg.range);
+	assert_null(fs_opened(&t.inode));
+	fs_use_free(&t.inode);
 	init_inode(&t.inode, S_IFREG);
 }
 
@@ -300,7 +293,8 @@ void start(unsigned du)
 	fault.writes = fault.heads = 0;
 	t.parent.crypt = t.plain ? FS_CRYPT_PLAIN : FS_CRYPT_ENCRYPTED;
 	t.policy.v2.log2_data_unit_size = du ? (uint8_t)ilog2(du) : 0;
-	t.parent.ctx_len = (uint8_t)fscrypt_context_from_policy(&t.policy, nonce, &t.parent.ctx);
+	t.parent.use->ctx_len =
+		(uint8_t)fscrypt_context_from_policy(&t.policy, nonce, &t.parent.use->ctx);
 	use_device(DEV_FILE);
 }
 
@@ -424,6 +418,8 @@ int group_teardown(void **state)
 {
 	(void)state;
 	forget_file();
+	fs_use_free(&t.inode);
+	fs_use_free(&t.parent);
 	for (unsigned i = 0; i < NUM_DEVS; i++) {
 		fscrypt_super_destroy(t.fsc[i]);
 		blk_device_close(t.bdev[i]);
@@ -449,7 +445,7 @@ void shadow_resize(uint64_t size)
 
 void check_sparse_tail(struct fs_file *file, unsigned du)
 {
-	uint64_t size = t.inode.reg.size;
+	uint64_t size = fs_opened(&t.inode)->size;
 	uint8_t raw[FS_MAX_DATA_UNIT];
 
 	assert_int_equal(
@@ -461,7 +457,7 @@ void check_sparse_tail(struct fs_file *file, unsigned du)
 /* What the store holds, by the rules of the format; the file is open with nothing cached. */
 void check_store(struct fs_file *file, unsigned du)
 {
-	uint64_t size = t.inode.reg.size, st = st_size(), units;
+	uint64_t size = fs_opened(&t.inode)->size, st = st_size(), units;
 	uint8_t unit[FS_MAX_DATA_UNIT], raw[STORE_HEADER_SIZE];
 	struct store_header hdr;
 	struct fs_file_map map;
@@ -501,7 +497,7 @@ void check_store(struct fs_file *file, unsigned du)
 
 void check_all(struct fs_file *file)
 {
-	assert_int_equal(t.inode.reg.size, shadow_size);
+	assert_int_equal(fs_opened(&t.inode)->size, shadow_size);
 	assert_int_equal(size_by_stat(), shadow_size);
 	if (shadow_size > 0)
 		expect(file, 0, shadow, shadow_size);

@@ -190,7 +190,7 @@ static void exercise(unsigned du, unsigned ops, unsigned first_dev)
 			ex_copy(file);
 			break;
 		}
-		assert_int_equal(t.inode.reg.size, shadow_size);
+		assert_int_equal(fs_opened(&t.inode)->size, shadow_size);
 		if (i % 50 == 0) {
 			bool damaged = rnd() % 3 == 0;
 

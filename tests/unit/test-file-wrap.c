@@ -16,7 +16,7 @@
 /* A file whose hashed inode number is so great that data unit @wrap has the number 0. */
 static void set_wrap(uint32_t wrap)
 {
-	t.inode.info->hashed_ino = (uint32_t)0 - wrap;
+	t.inode.use->info->hashed_ino = (uint32_t)0 - wrap;
 }
 
 static struct fs_file *create_wrapping(uint32_t wrap)
@@ -26,7 +26,7 @@ static struct fs_file *create_wrapping(uint32_t wrap)
 	start(DU);
 	for (unsigned i = 0; i < NUM_DEVS; i++)
 		t.fsc[i]->stable_inodes = true;
-	t.parent.ctx.v2.flags |= FSCRYPT_POLICY_FLAG_IV_INO_LBLK_32;
+	t.parent.use->ctx.v2.flags |= FSCRYPT_POLICY_FLAG_IV_INO_LBLK_32;
 	file = create_file();
 	set_wrap(wrap);
 	return file;
@@ -41,7 +41,7 @@ static void check_units(const uint8_t *plain, size_t units, uint32_t wrap)
 
 	assert_true(fd >= 0);
 	assert_int_equal(skcipher_alloc(skcipher_find("aes-256-xts"), &tfm), 0);
-	assert_int_equal(skcipher_setkey(tfm, t.inode.info->key->blk_key->bytes, 64), 0);
+	assert_int_equal(skcipher_setkey(tfm, t.inode.use->info->key->blk_key->bytes, 64), 0);
 	for (size_t i = 0; i < units; i++) {
 		uint8_t iv[16] = { 0 };
 

@@ -34,7 +34,7 @@ static void test_header_with_data(void **state)
 	assert_int_equal(fs_file_truncate(file, 0), 0);
 	assert_int_equal(st_size(), 4096);
 	file = reopen(file);
-	assert_int_equal(t.inode.reg.size, 0);
+	assert_int_equal(fs_opened(&t.inode)->size, 0);
 	assert_int_equal(fs_file_release(file), 0);
 	assert_int_equal(t.stored, 1);
 
@@ -95,12 +95,12 @@ static void test_header_of_empty(void **state)
 	file = create_file();
 	assert_int_equal(truncate(t.path, 4096 + 2 * 1024 + 5), 0);
 	file->writable = false; /* so that the close stores nothing */
-	t.inode.reg.writers = 0;
+	fs_opened(&t.inode)->writers = 0;
 	assert_int_equal(fs_file_release(file), 0);
 	forget_file();
 	t.stored = 0;
 	file = open_file(O_RDWR);
-	assert_int_equal(t.inode.reg.size, 1029);
+	assert_int_equal(fs_opened(&t.inode)->size, 1029);
 	expect_zeros(file, 0, 1029);
 	write_ok(file, 3, "x", 1);
 	assert_int_equal(t.stored, 1);
@@ -147,7 +147,7 @@ static void test_holes(void **state)
 		fs_file_fallocate(file, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 1u << 30, 4096),
 		0);
 	assert_int_equal(fs_file_seek(file, 0, SEEK_DATA, &at), -ENXIO);
-	assert_int_equal(t.inode.reg.size, (1u << 30) + 1);
+	assert_int_equal(fs_opened(&t.inode)->size, (1u << 30) + 1);
 
 	assert_int_equal(fs_file_fallocate(file, FALLOC_FL_COLLAPSE_RANGE, 0, 4096), -EOPNOTSUPP);
 	assert_int_equal(fs_file_fallocate(file, FALLOC_FL_PUNCH_HOLE, 0, 4096), -EOPNOTSUPP);
@@ -199,18 +199,18 @@ static void test_handles(void **state)
 	assert_ptr_equal(a, b);
 	/* The owner goes first: the borrower still has it. */
 	assert_int_equal(fs_file_release(a), 0);
-	assert_int_equal(t.inode.reg.handles, 1);
+	assert_int_equal(fs_opened(&t.inode)->handles, 1);
 	expect(b, 0, (const uint8_t *)"hello", 5);
 	fs_file_return(b);
-	assert_int_equal(t.inode.reg.handles, 0);
+	assert_null(fs_opened(&t.inode));
 
 	a = open_file(O_RDONLY);
 	assert_int_equal(fs_file_borrow(&t.inode, false, &b), 0);
 	assert_ptr_equal(a, b);
 	assert_int_equal(fs_file_borrow(&t.inode, true, &c), 0);
 	assert_ptr_not_equal(a, c);
-	assert_int_equal(t.inode.reg.handles, 2);
-	assert_int_equal(t.inode.reg.writers, 1);
+	assert_int_equal(fs_opened(&t.inode)->handles, 2);
+	assert_int_equal(fs_opened(&t.inode)->writers, 1);
 	fs_file_return(c);
 	fs_file_return(b);
 	assert_int_equal(fs_file_release(a), 0);
@@ -235,7 +235,7 @@ static void test_handles(void **state)
 	assert_int_equal(fs_file_open(&t.inode, O_RDONLY, &a), -EUCLEAN);
 	assert_int_equal(truncate(t.path, 4096), 0);
 	assert_int_equal(t.inode.refs, refs);
-	assert_int_equal(t.inode.reg.handles, 0);
+	assert_null(fs_opened(&t.inode));
 
 	/* The key goes while a file is open: its last close lets go of it. On a super of its own.
 	 */
@@ -249,11 +249,11 @@ static void test_handles(void **state)
 	expect(a, 0, (const uint8_t *)"hello", 5);
 	fscrypt_finish_removal(t.fsc[DEV_SIM], &spec, &flags);
 	assert_int_equal(flags, FSCRYPT_KEY_REMOVAL_STATUS_FLAG_FILES_BUSY);
-	assert_non_null(t.inode.info);
+	assert_non_null(t.inode.use->info);
 	assert_int_equal(fs_file_release(a), 0);
-	assert_null(t.inode.info);
+	assert_null(t.inode.use->info);
 	assert_int_equal(fs_file_open(&t.inode, O_RDONLY, &a), -ENOKEY);
-	assert_int_equal(t.inode.reg.handles, 0);
+	assert_null(fs_opened(&t.inode));
 	assert_int_equal(t.inode.refs, 1);
 }
 
@@ -300,7 +300,7 @@ static void failing(unsigned du, bool tear)
 				check_sparse_tail(file, du);
 		} else {
 			assert_true(st_size() == 0 ||
-				    (du && t.inode.ctx_stored && st_size() == 4096));
+				    (du && t.inode.use->ctx_stored && st_size() == 4096));
 		}
 		check_all(file);
 		if (rnd() % 2)

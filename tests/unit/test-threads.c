@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* test-threads.c - range locks and the work queue, with the threads that they are for */
+/* test-threads.c - range locks, tiny locks and the work queue, with the threads that they are for
+ */
 #include "util/rangelock.h"
 
 #include <pthread.h>
@@ -15,6 +16,7 @@
 #include <cmocka.h>
 
 #include "util/compiler.h"
+#include "util/tinylock.h"
 #include "util/workqueue.h"
 
 /* ---- range locks ---- */
@@ -217,6 +219,46 @@ static void range_many_threads(void **state)
 	rangelock_destroy(&board.rl);
 }
 
+/* ---- tiny locks ---- */
+
+static struct {
+	struct tinylock lock;
+	unsigned long count; /* Protected by lock */
+} tiny;
+
+static void *count_up(void *arg)
+{
+	(void)arg;
+	for (int i = 0; i < 20000; i++) {
+		tinylock_lock(&tiny.lock);
+		tiny.count++;
+		/* Now and then long enough that the others go to sleep. */
+		if (i % 2000 == 0)
+			usleep(100);
+		tinylock_unlock(&tiny.lock);
+	}
+	return NULL;
+}
+
+static void tiny_locks(void **state)
+{
+	pthread_t threads[4];
+
+	(void)state;
+	assert_false(tinylock_is_held(&tiny.lock));
+	tinylock_lock(&tiny.lock);
+	assert_true(tinylock_is_held(&tiny.lock));
+	for (size_t i = 0; i < ARRAY_SIZE(threads); i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, count_up, NULL), 0);
+	usleep(1000);
+	assert_int_equal(tiny.count, 0);
+	tinylock_unlock(&tiny.lock);
+	for (size_t i = 0; i < ARRAY_SIZE(threads); i++)
+		pthread_join(threads[i], NULL);
+	assert_int_equal(tiny.count, ARRAY_SIZE(threads) * 20000);
+	assert_false(tinylock_is_held(&tiny.lock));
+}
+
 /* ---- work queue ---- */
 
 struct job {
@@ -381,6 +423,7 @@ int main(void)
 		cmocka_unit_test(range_many_threads), cmocka_unit_test(queue_order),
 		cmocka_unit_test(queue_several),      cmocka_unit_test(queue_parallel),
 		cmocka_unit_test(queue_flush_ends),   cmocka_unit_test(queue_thread),
+		cmocka_unit_test(tiny_locks),
 	};
 
 	/* What hangs here has failed. */

@@ -11,7 +11,7 @@ void ll_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	struct fs_inode *inode = ll_inode(req, ino);
 	struct stat attr;
-	int err, bar = S_ISREG(inode->type) ? atomic_load(&inode->reg.bar) : FS_BAR_NONE;
+	int err, bar = fs_inode_bar(inode);
 
 	/*
 	 * Before a write(2) into its cache the kernel asks for the attributes by the handle, if it
@@ -69,8 +69,7 @@ void ll_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to_set,
 	 * Times from the kernel's own clock come when it syncs or lets go of a file. A lock has
 	 * brought them to the store already when it revoked the handles: they are no error then.
 	 */
-	if (S_ISREG(inode->type) && atomic_load(&inode->reg.revoked) &&
-	    (to_set & FUSE_SET_ATTR_CTIME) &&
+	if (fs_inode_revoked(inode) && (to_set & FUSE_SET_ATTR_CTIME) &&
 	    !(to_set & ~(FUSE_SET_ATTR_CTIME | FUSE_SET_ATTR_MTIME))) {
 		err = fs_getattr(inode, &after);
 		if (err == 0)

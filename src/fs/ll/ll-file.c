@@ -18,7 +18,8 @@ void ll_fill_open(struct ll_session *s, struct fuse_file_info *fi, struct fs_fil
 	 * With nothing cached the reads come here, and the backing sees to it.
 	 */
 	if (fi->keep_cache && (fi->flags & O_ACCMODE) == O_RDONLY &&
-	    (atomic_load(&file->inode->reg.cached) || atomic_load(&file->inode->reg.filled)) &&
+	    (atomic_load(&file->inode->use->reg.cached) ||
+	     atomic_load(&file->inode->use->reg.filled)) &&
 	    fs_file_accessed(file))
 		fuse_lowlevel_notify_inval_inode(s->se, ll_nodeid(file->inode), -1, 0);
 	/*
@@ -77,7 +78,7 @@ void ll_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse
 	int err;
 
 	if (!past_cache(file, fi))
-		raise_flag(&file->inode->reg.cached);
+		raise_flag(&file->inode->use->reg.cached);
 	err = fs_file_read(file, (uint64_t)off, size, buf, cap, &data, &len);
 	if (err < 0)
 		ll_reply_err(req, err);
@@ -100,7 +101,7 @@ static void direct_written(struct work *work)
 
 	/* All of it, so that the next direct write need not do so unless somebody has read since.
 	 */
-	atomic_store(&job->inode->reg.cached, false);
+	atomic_store(&job->inode->use->reg.cached, false);
 	fuse_lowlevel_notify_inval_inode(job->s->se, ll_nodeid(job->inode), 0, 0);
 	fuse_reply_write(job->req, job->size);
 	free(job);
@@ -117,7 +118,7 @@ void ll_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size, off_
 	if (ll_space_again(s, err))
 		err = fs_file_write(file, (uint64_t)off, buf, size);
 	if (fi->writepage || !past_cache(file, fi))
-		raise_flag(&file->inode->reg.filled);
+		raise_flag(&file->inode->use->reg.filled);
 	ll_mtime_wrote(s, file, fi);
 	if (err == 0 && ll_wire_kill_suidgid())
 		err = ll_kill_suidgid(req, file);
@@ -132,7 +133,7 @@ void ll_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size, off_
 	 * asynchronous: what a reader brought in between is old. Dropping waits for such readers,
 	 * whom the workers have to serve: not on this one.
 	 */
-	if (fi->writepage || !past_cache(file, fi) || !atomic_load(&file->inode->reg.cached)) {
+	if (fi->writepage || !past_cache(file, fi) || !atomic_load(&file->inode->use->reg.cached)) {
 		fuse_reply_write(req, size);
 		return;
 	}
@@ -196,9 +197,9 @@ void ll_file_settle(struct ll_session *s, struct fs_inode *inode)
 
 	if (!S_ISREG(inode->type))
 		return;
-	pthread_mutex_lock(&inode->crypt_lock);
-	writers = inode->reg.writers > 0 && !atomic_load(&inode->reg.revoked);
-	pthread_mutex_unlock(&inode->crypt_lock);
+	tinylock_lock(&inode->crypt_lock);
+	writers = fs_opened(inode) && fs_opened(inode)->writers > 0 && !fs_inode_revoked(inode);
+	tinylock_unlock(&inode->crypt_lock);
 	if (!writers || fs_file_borrow(inode, true, &file) < 0)
 		return;
 	if (fs_file_flush(file) < 0 || ll_mtime_settle(s, file) < 0)
@@ -301,9 +302,9 @@ void ll_lseek(fuse_req_t req, fuse_ino_t ino, off_t off, int whence, struct fuse
 	struct seek_job *job;
 	bool written;
 
-	pthread_mutex_lock(&file->inode->crypt_lock);
-	written = file->inode->reg.writers > 0;
-	pthread_mutex_unlock(&file->inode->crypt_lock);
+	tinylock_lock(&file->inode->crypt_lock);
+	written = fs_opened(file->inode)->writers > 0;
+	tinylock_unlock(&file->inode->crypt_lock);
 	/*
 	 * The kernel asks without writing its cache out first, and then a copying program would
 	 * take what is not in the store yet for a hole. Writing out needs workers: not on this one.

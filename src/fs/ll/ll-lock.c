@@ -153,9 +153,9 @@ static void inval_names(struct ll_session *s, const struct victims *v)
 		dirfd = fs_dirfd_get(parent);
 		err = dirfd;
 		if (dirfd >= 0) {
-			pthread_rwlock_rdlock(&parent->dir.dir_lock);
+			pthread_rwlock_rdlock(&parent->use->dir.dir_lock);
 			err = fs_name_read(parent, dirfd, stored, name, &len);
-			pthread_rwlock_unlock(&parent->dir.dir_lock);
+			pthread_rwlock_unlock(&parent->use->dir.dir_lock);
 			fs_dirfd_put(parent);
 		}
 		if (err == 0)
@@ -226,6 +226,13 @@ static int drop_pages(struct ll_session *s, const struct victims *v)
 	return err;
 }
 
+static unsigned refused(const struct fs_inode *inode)
+{
+	struct fs_use *use = inode->use;
+
+	return use ? atomic_load(&use->reg.refused) : 0;
+}
+
 /* The same where writes are refused: until none is left that had been let into the cache before. */
 static void drop_pages_for_good(struct ll_session *s, const struct victims *v)
 {
@@ -236,9 +243,9 @@ static void drop_pages_for_good(struct ll_session *s, const struct victims *v)
 		if (!S_ISREG(inode->type))
 			continue;
 		do {
-			before = atomic_load(&inode->reg.refused);
+			before = refused(inode);
 			ll_notify_write_back(s, inode);
-		} while (atomic_load(&inode->reg.refused) != before && ++tries < DROP_TRIES);
+		} while (refused(inode) != before && ++tries < DROP_TRIES);
 	}
 }
 
@@ -366,7 +373,7 @@ static void drop_late_pages(struct work *work)
 {
 	struct late_job *job = container_of(work, struct late_job, work);
 
-	atomic_store(&job->inode->reg.late, false);
+	atomic_store(&job->inode->use->reg.late, false);
 	ll_notify_write_back(job->s, job->inode);
 	fs_inode_put(job->inode);
 	free(job);
@@ -376,11 +383,11 @@ void ll_lock_late_write(struct ll_session *s, struct fs_inode *inode)
 {
 	struct late_job *job;
 
-	if (!atomic_load(&inode->reg.revoked) || atomic_exchange(&inode->reg.late, true))
+	if (!fs_inode_revoked(inode) || atomic_exchange(&inode->use->reg.late, true))
 		return;
 	job = malloc(sizeof(*job));
 	if (!job) {
-		atomic_store(&inode->reg.late, false);
+		atomic_store(&inode->use->reg.late, false);
 		return;
 	}
 	fs_inode_ref(inode);

@@ -12,55 +12,74 @@
  * the tick of the creation changes nothing in the kernel's eyes, yet the data reaches the store,
  * and moves the mtime there, a moment later. So what the kernel believes is written down and put
  * back.
+ *
+ * Of a file that nobody has open the store has what the kernel believes: it writes data and times
+ * out before its last RELEASE. So this is kept for open files only, and read from the store with
+ * the first handle (open.c).
  */
 void ll_mtime_told(struct ll_session *s, struct fs_inode *inode, const struct stat *attr)
 {
+	struct fs_opened *opened;
+
 	if (!s->writeback_active || !S_ISREG(inode->type))
 		return;
-	pthread_mutex_lock(&inode->crypt_lock);
-	if (!inode->reg.kmtime_valid) {
-		inode->reg.kmtime = attr->st_mtim;
-		inode->reg.kmtime_valid = true;
+	tinylock_lock(&inode->crypt_lock);
+	opened = fs_opened(inode);
+	if (opened && !opened->kmtime_valid) {
+		opened->kmtime = attr->st_mtim;
+		opened->kmtime_valid = true;
 	}
-	pthread_mutex_unlock(&inode->crypt_lock);
+	tinylock_unlock(&inode->crypt_lock);
 }
 
 void ll_mtime_set(struct ll_session *s, struct fs_inode *inode, const struct stat *attr)
 {
+	struct fs_opened *opened;
+
 	if (!s->writeback_active || !S_ISREG(inode->type))
 		return;
-	pthread_mutex_lock(&inode->crypt_lock);
-	inode->reg.kmtime = attr->st_mtim;
-	inode->reg.kmtime_valid = true;
-	atomic_store(&inode->reg.mtime_dirty, false);
-	pthread_mutex_unlock(&inode->crypt_lock);
+	tinylock_lock(&inode->crypt_lock);
+	opened = fs_opened(inode);
+	if (opened) {
+		opened->kmtime = attr->st_mtim;
+		opened->kmtime_valid = true;
+		atomic_store(&opened->mtime_dirty, false);
+	}
+	tinylock_unlock(&inode->crypt_lock);
 }
 
 void ll_mtime_wrote(struct ll_session *s, struct fs_file *file, const struct fuse_file_info *fi)
 {
-	if (!s->writeback_active || atomic_load(&file->inode->reg.revoked))
+	if (!s->writeback_active || fs_inode_revoked(file->inode))
 		return;
 	if (!file->uncached) {
-		atomic_store(&file->inode->reg.mtime_dirty, true);
+		atomic_store(&fs_opened(file->inode)->mtime_dirty, true);
 		return;
 	}
 	/* Past the cache the kernel does not look at its clock: ours is the only one. */
-	pthread_mutex_lock(&file->inode->crypt_lock);
-	file->inode->reg.kmtime_valid = false;
-	pthread_mutex_unlock(&file->inode->crypt_lock);
+	tinylock_lock(&file->inode->crypt_lock);
+	fs_opened(file->inode)->kmtime_valid = false;
+	tinylock_unlock(&file->inode->crypt_lock);
 }
 
 bool ll_mtime_known(struct ll_session *s, struct fs_inode *inode, struct timespec *ret_mtime)
 {
+	struct fs_opened *opened;
+	struct stat attr;
 	bool known;
 
 	if (!s->writeback_active || !S_ISREG(inode->type))
 		return false;
-	pthread_mutex_lock(&inode->crypt_lock);
-	known = inode->reg.kmtime_valid;
+	tinylock_lock(&inode->crypt_lock);
+	opened = fs_opened(inode);
+	known = opened && opened->kmtime_valid;
 	if (known)
-		*ret_mtime = inode->reg.kmtime;
-	pthread_mutex_unlock(&inode->crypt_lock);
+		*ret_mtime = opened->kmtime;
+	tinylock_unlock(&inode->crypt_lock);
+	if (!opened && fs_getattr(inode, &attr) == 0) {
+		*ret_mtime = attr.st_mtim;
+		known = true;
+	}
 	return known;
 }
 
@@ -70,11 +89,11 @@ int ll_mtime_settle(struct ll_session *s, struct fs_file *file)
 	struct timespec t[2] = { { .tv_nsec = UTIME_OMIT }, { .tv_nsec = UTIME_OMIT } };
 
 	/* A revoked one's file has another inode, whose time it is. */
-	if (!atomic_exchange(&inode->reg.mtime_dirty, false) || atomic_load(&inode->reg.revoked))
+	if (!atomic_exchange(&fs_opened(inode)->mtime_dirty, false) || fs_inode_revoked(inode))
 		return 0;
-	pthread_mutex_lock(&inode->crypt_lock);
-	if (inode->reg.kmtime_valid)
-		t[1] = inode->reg.kmtime;
-	pthread_mutex_unlock(&inode->crypt_lock);
+	tinylock_lock(&inode->crypt_lock);
+	if (fs_opened(inode)->kmtime_valid)
+		t[1] = fs_opened(inode)->kmtime;
+	tinylock_unlock(&inode->crypt_lock);
 	return futimens(file->backing.fd, t) < 0 ? -errno : 0;
 }
