@@ -136,6 +136,7 @@ void mount_opts_init(struct mount_opts *opts)
 {
 	memset(opts, 0, sizeof(*opts));
 	opts->writeback = true;
+	opts->uring = true;
 	opts->allow_other = -1;
 }
 

@@ -117,7 +117,7 @@ static json_t *mount_record(const char *path, const struct fuscrypt_status_mount
 
 	store_uuid_format(m->uuid, uuid);
 	return json_pack(
-		"{s:o, s:o, s:s, s:s, s:o, s:f, s:o, s:o, s:b, s:b, s:b, s:b, s:b, s:b, "
+		"{s:o, s:o, s:s, s:s, s:o, s:f, s:o, s:o, s:b, s:b, s:b, s:b, s:b, s:b, s:b, "
 		"s:o, s:o, s:o, s:o}",
 		"mount", output_string(path), "store", output_string(m->store), "uuid", uuid,
 		"version", m->version, "device", output_string(m->device), "uptime_seconds",
@@ -125,9 +125,10 @@ static json_t *mount_record(const char *path, const struct fuscrypt_status_mount
 		"read_only", !!(f & FUSCRYPT_MOUNT_READ_ONLY), "writeback",
 		!!(f & FUSCRYPT_MOUNT_WRITEBACK), "inlinecrypt", !!(f & FUSCRYPT_MOUNT_INLINECRYPT),
 		"fallback", !(f & FUSCRYPT_MOUNT_NO_FALLBACK), "shared",
-		!!(f & FUSCRYPT_MOUNT_SHARED), "sees_keys", !!(f & FUSCRYPT_MOUNT_SEES_KEYS),
-		"max_request", integer(m->max_request), "timeout_ms", integer(m->timeout_ms),
-		"open_files", integer(m->open_files), "max_open_files", integer(m->max_open_files));
+		!!(f & FUSCRYPT_MOUNT_SHARED), "io_uring", !!(f & FUSCRYPT_MOUNT_IO_URING),
+		"sees_keys", !!(f & FUSCRYPT_MOUNT_SEES_KEYS), "max_request",
+		integer(m->max_request), "timeout_ms", integer(m->timeout_ms), "open_files",
+		integer(m->open_files), "max_open_files", integer(m->max_open_files));
 }
 
 json_t *mount_status_record(const char *path, const struct mount_status *st)

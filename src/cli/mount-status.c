@@ -227,11 +227,12 @@ char *status_text_key(const struct fscrypt_key_specifier *spec, unsigned digits,
 
 char *status_text_options(uint32_t flags, char *text)
 {
-	snprintf(text, STATUS_OPTIONS_TEXT, "%s%s%s%s%s",
+	snprintf(text, STATUS_OPTIONS_TEXT, "%s%s%s%s%s%s",
 		 flags & FUSCRYPT_MOUNT_READ_ONLY ? "ro" : "rw",
 		 flags & FUSCRYPT_MOUNT_WRITEBACK ? ", writeback" : "",
 		 flags & FUSCRYPT_MOUNT_INLINECRYPT ? ", inlinecrypt" : "",
 		 flags & FUSCRYPT_MOUNT_NO_FALLBACK ? ", no-fallback" : "",
-		 flags & FUSCRYPT_MOUNT_SHARED ? ", shared" : "");
+		 flags & FUSCRYPT_MOUNT_SHARED ? ", shared" : "",
+		 flags & FUSCRYPT_MOUNT_IO_URING ? ", io_uring" : "");
 	return text;
 }

@@ -29,6 +29,7 @@ enum {
 	FUSCRYPT_MOUNT_WRITEBACK = 1u << 4,  /* the kernel's cache takes writes */
 	FUSCRYPT_MOUNT_PRIVILEGED = 1u << 5, /* the daemon is root */
 	FUSCRYPT_MOUNT_SEES_KEYS = 1u << 6,  /* the caller is shown all identifiers and holders */
+	FUSCRYPT_MOUNT_IO_URING = 1u << 7,   /* requests come by io_uring */
 };
 
 struct fuscrypt_status_mount {

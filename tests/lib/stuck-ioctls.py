@@ -56,6 +56,8 @@ for _ in range(3000):
         break
     time.sleep(0.01)
 time.sleep(0.2)
+if not all(t.is_alive() for t in threads):
+    print(f"{sum(not t.is_alive() for t in threads)} of them are refused", flush=True)
 try:
     with open(what, "rb") as f:
         wanted = len(f.read())

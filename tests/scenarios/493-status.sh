@@ -57,7 +57,7 @@ print("keys", [(k["key"] == ID, k["status"], k["user_count"], len(k["holders"]))
 print("mount", st["mount"].endswith("/mnt"), st["store"].endswith("/store"), st["device"], st["inlinecrypt"], st["fallback"], st["writeback"], st["shared"], st["read_only"])
 print("up", st["uptime_seconds"] > 0, "open files", st["open_files"], "of more", st["max_open_files"] > 5, "daemon", st["pid"] > 1)
 '
-"$FUSCRYPT" status "$M" | _filter | grep -E '^(Mount|Store|Device|Options|Open|KEY|ID|DEVICE|Keyslots)' | sed 's/Present .*/Present/; s/[0-9]* of [0-9]*$/N of N/; s/: 2, .*/: 2/'
+"$FUSCRYPT" status "$M" | _filter | sed '/^Options/s/, io_uring//' | grep -E '^(Mount|Store|Device|Options|Open|KEY|ID|DEVICE|Keyslots)' | sed 's/Present .*/Present/; s/[0-9]* of [0-9]*$/N of N/; s/: 2, .*/: 2/'
 id=$ID
 "$FUSCRYPT" key remove "$id" "$M" >/dev/null || _fail "key remove"
 status 0 'print("locked: occupied", profiles["sim"]["occupied"], "evictions", profiles["sim"]["evictions"] > 0, "keys", len(st["keys"]))'

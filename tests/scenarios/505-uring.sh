@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-3.0-or-later
-# 505-uring - requests by io_uring: a tree, and more requests that wait than a queue has entries
+# 505-uring - requests by io_uring: where it is used, a tree, memory, more requests that wait than a queue has entries
 . "$(dirname "$0")/../lib/scenario.sh"
 _begin long
 _need_root
@@ -10,29 +10,41 @@ _need_cmd taskset
 offer=/sys/module/fuse/parameters/enable_uring
 [ -w $offer ] || _notrun "this kernel has no FUSE over io_uring"
 before=$(cat $offer)
-trap 'echo "$before" >$offer; _cleanup' EXIT
+off=$(cat /proc/sys/kernel/io_uring_disabled)
+trap 'echo "$before" >$offer; echo "$off" >/proc/sys/kernel/io_uring_disabled; _cleanup' EXIT
 
-server() { # of the two processes of a mount the one that serves it
-	local p
-	for p in $(_daemon_of "$M"); do
-		grep -qx 'fuse-ring-0' /proc/"$p"/task/*/comm && echo "$p"
-	done
+status() { # FIELD
+	"$FUSCRYPT" status --json "$M" | python3 -c 'import json, sys; print(json.load(sys.stdin)[sys.argv[1]])' "$1"
 }
 
-rings() { # how many there are: one for each processor that is possible
-	cat /proc/"$(server)"/task/*/comm | grep -c '^fuse-ring-[0-9]'
+rings() { # how many there are: one for each processor that is there
+	cat /proc/"$(status pid)"/task/*/comm | grep -c '^fuse-ring-[0-9]'
 }
 
 ring_mount() {
 	echo Y >$offer
-	_mount -o uring "$@"
+	_mount "$@"
 	echo "$before" >$offer
-	[ -n "$(server)" ] || _notrun "no rings here"
+}
+
+plain_mount() { # LABEL [options]
+	_mount "${@:2}"
+	echo "$1: $(status io_uring), $(rings) rings"
+	_umount
 }
 
 _init_store
+echo N >$offer
+plain_mount "not offered" -o uring
+echo Y >$offer
+plain_mount "not wanted" -o nouring
+echo 2 >/proc/sys/kernel/io_uring_disabled
+plain_mount "not allowed"
+echo "$off" >/proc/sys/kernel/io_uring_disabled
+
 ring_mount
-echo "as many rings as processors: $([ "$(rings)" = "$(getconf _NPROCESSORS_CONF)" ] && echo yes)"
+[ "$(status io_uring)" = True ] || _notrun "no rings here"
+echo "as many rings as processors: $([ "$(rings)" = "$(getconf _NPROCESSORS_ONLN)" ] && echo yes)"
 cp -r "$SCEN_ROOT/src/fs" "$M/tree"
 for i in 1 2 3 4 5 6 7 8 9 10 11 12; do
 	taskset -c 0 dd if=/dev/urandom of="$M/sync$i" bs=64k count=4 conv=fsync status=none &
@@ -44,16 +56,37 @@ diff -r "$SCEN_ROOT/src/fs" "$M/tree" && echo "same tree"
 dd if=/dev/zero of="$M/large" bs=1M count=8 conv=fsync status=none
 _drop_caches
 cat "$M/large" >/dev/null
-daemon=$(server)
+daemon=$(status pid)
 for t in /proc/"$daemon"/task/*; do
 	[ "$(cat "$t/comm")" = fuscrypt-crypt ] || continue
 	[ "$(grep Cpus_allowed: "$t/status")" = "$(grep Cpus_allowed: /proc/"$daemon"/status)" ] || echo "a helper is bound"
 done
 
+
+rss() {
+	awk '/^VmRSS/ {print $2}' /proc/"$daemon"/status
+}
+echo "--- what large requests took is given back"
+for ((i = 0; i < 4; i++)); do
+	dd if=/dev/zero of="$M/large$i" bs=1M count=32 conv=fsync status=none &
+done
+wait
+high=$(rss)
+for ((i = 0; i < 100; i++)); do
+	[ "$((high - $(rss)))" -ge 2048 ] && break
+	sleep 0.2
+done
+[ "$i" -lt 100 ] && echo "given back"
+echo "--- an absent name is taken back by a lock"
+mkdir "$M/asked"
+[ -e "$M/asked/absent" ]
+"$FUSCRYPT" lock "$M" >/dev/null && echo "locked"
+"$FUSCRYPT" unlock --key "$K" "$M" >/dev/null
+
 echo "--- requests that wait, more than a queue has entries"
 mkdir "$M/dir"
 echo text >"$M/file"
-for n in 12 80; do
+for n in 12 300; do
 	timeout 200 python3 "$SCEN_ROOT/tests/lib/stuck-ioctls.py" $n "$M/dir" "$M/file"
 	[ $? = 77 ] && _notrun "no userfaultfd"
 done

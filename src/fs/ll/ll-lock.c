@@ -21,6 +21,12 @@
 /* A writer in the midst of a large write(2) goes on: as often its pages are taken from it. */
 #define DROP_TRIES 100
 
+/* For FORGETs: how often they are looked for, how often in vain, how often at most in vain while
+ * the workers have more to do. */
+#define TRY_NSECS   2000000
+#define QUIET_TRIES 10
+#define MOST_TRIES  500
+
 struct victim {
 	struct fs_inode *inode; /* referenced */
 	unsigned depth;
@@ -173,16 +179,26 @@ static size_t count_pinned(const struct victims *v)
 	return n;
 }
 
-/* FORGETs come through the workers a moment later: wait while their number still goes down. */
-static void wait_for_forgets(const struct victims *v)
+/*
+ * RELEASEs that are under way keep inodes, and FORGETs come through the workers a moment later:
+ * wait while the number still goes down. A moment without any does not count as long as nobody has
+ * had the time to read them.
+ */
+static void wait_for_forgets(struct ll_session *s, const struct victims *v)
 {
-	size_t left = count_pinned(v), before = left;
+	size_t left = count_pinned(v), before;
+	unsigned quiet = 0;
 
-	for (int quiet = 0; left && quiet < 10;) {
-		nanosleep(&(struct timespec){ .tv_nsec = 2000000 }, NULL);
-		left = count_pinned(v);
-		quiet = left < before ? 0 : quiet + 1;
+	if (left)
+		ll_wire_settle(s);
+	for (unsigned i = 0; left && quiet < QUIET_TRIES && i < MOST_TRIES; i++) {
+		nanosleep(&(struct timespec){ .tv_nsec = TRY_NSECS }, NULL);
 		before = left;
+		left = count_pinned(v);
+		if (left < before)
+			i = quiet = 0;
+		else if (!ll_wire_has_unread(s))
+			quiet++;
 	}
 }
 
@@ -201,7 +217,7 @@ static void drop_idle_names(struct ll_session *s, const struct victims *v)
 	}
 	if (!atomic_load(&s->prune_works))
 		inval_names(s, v);
-	wait_for_forgets(v);
+	wait_for_forgets(s, v);
 }
 
 /* Absent names once it is clear which of them are not known by now; then their directories go. */

@@ -37,42 +37,64 @@ struct uring_cmd_req {
 	uint8_t padding[6];
 };
 
-#define DEPTH	     8	/* entries that a queue has at once */
-#define MAX_DEPTH    56 /* and when others take long to reply: a ring has room for all */
+#define DEPTH 8 /* entries that the queue of a processor has at once */
+#define MAX_WAITING                                                                  \
+	504 /* more of them in a ring, in the place of those whose replies take long \
+	     */
+#define SQ_ENTRIES   64
 #define MIN_READ     8192
 #define HEAD_ROOM    4096 /* in front of the payload: the request's fixed parts are put there */
+#define LARGE	     (128u << 10) /* bytes of data from which on a request is worth another thread */
 #define SLOW_THREADS 4
+#define MAX_BULK     4
 #define STACK_SIZE   (1u << 20)
 #define NUM_IOV	     2
 #define MAX_POSSIBLE 4096
 #define STOP_SECS    2 /* for a reply that does not come: as long as ll_jobs_wait() waits */
+#define SETTLE_SECS  1
+#define SETTLE_MOST  4096 /* requests: so many are not left from before */
 
 struct uring_queue;
 
 struct uring_entry {
-	struct work work; /* for the slow ones */
+	struct work work; /* for those that go to other threads */
 	struct uring_queue *q;
 	struct uring_req_header *header;
 	char *payload;
 	struct iovec iov[NUM_IOV];
 	_Atomic uint64_t unique;       /* of the request being served, 0 for none */
 	struct uring_entry *next_done; /* Protected by q->done_lock */
-	bool served;		       /* it has had a request; thread only */
+	/* Of the ring's thread, and of who serves the request: */
+	uint16_t qid;	 /* the kernel's queue */
+	bool served;	 /* it has had a request */
+	uint32_t opcode; /* of the last one */
+	size_t touched;	 /* bytes of the payload that memory is behind */
+	size_t wipe;	 /* bytes of the reply that is being committed, for which that matters */
 };
 
+/* A thread with its ring, for the kernel's queue of one processor. */
 struct uring_queue {
 	struct ll_uring *u;
 	uint16_t qid;
+	bool bind; /* to the processor: it is there, and we may use it */
 	pthread_t thread;
 	bool has_thread;
 	struct io_uring ring;
 	int event_fd;
 	uint64_t event_count;	      /* read by the ring */
 	unsigned live;		      /* entries that the kernel or a server has; thread only */
+	unsigned wipes;		      /* entries with something to wipe; thread only */
+	bool large;		      /* some entry has much memory; thread only */
 	_Atomic unsigned num_entries; /* the first of entries; more by the thread only */
+	unsigned max_entries;
+	struct uring_entry **entries;
 	pthread_mutex_t done_lock;
 	struct uring_entry *done; /* replied to by other threads. Protected by done_lock */
-	struct uring_entry entries[MAX_DEPTH];
+	_Atomic unsigned asked;	  /* times that somebody wanted it settled */
+	unsigned goal;		  /* those that the thread has seen; thread only */
+	unsigned left;		  /* requests until the goal is given up; thread only */
+	unsigned settled;	  /* Protected by u->lock */
+	bool running;		  /* it serves. Protected by u->lock */
 };
 
 struct ll_uring {
@@ -80,11 +102,11 @@ struct ll_uring {
 	ssize_t (*look)(void *arg, void *buf, ssize_t len);
 	void *arg;
 	size_t payload_size;
-	char *memory;
-	size_t memory_size;
-	struct workqueue *slow;
-	_Atomic bool stopping; /* as soon as all that has been taken is answered */
-	_Atomic bool give_up;  /* now */
+	struct workqueue *slow; /* what waits for a disk */
+	struct workqueue *bulk; /* large data, when others wait behind */
+	_Atomic bool stopping;	/* as soon as all that has been taken is answered */
+	_Atomic bool give_up;	/* now */
+	_Atomic bool refused;	/* the kernel took no entries: logged */
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
 	unsigned ready;	  /* threads that have their ring. Protected by lock */
@@ -92,11 +114,18 @@ struct ll_uring {
 	int err;	  /* of the first that has none. Protected by lock */
 	bool started;	  /* Protected by lock */
 	unsigned num_queues;
-	struct uring_queue queues[];
+	struct uring_queue queues[]; /* one for each processor that is there, in front qid 0 */
 };
 
-/* Another entry for @q, with memory of its own. Context: its thread. */
-struct uring_entry *ll_uring_add_entry(struct uring_queue *q);
+/*
+ * Another entry of @q, with memory of its own, for the kernel's queue @qid; NULL: there are too
+ * many. Context: its thread, or before there is one.
+ */
+struct uring_entry *ll_uring_add_entry(struct uring_queue *q, uint16_t qid);
+
+/* Give back what memory the idle entries of @q have taken for large requests. Context: its thread.
+ */
+void ll_uring_give_back(struct uring_queue *q);
 
 /* A queue's thread: makes its ring, tells so, waits for the start, serves. */
 void *ll_uring_queue_main(void *queue);

@@ -3,6 +3,7 @@
 #include "fs/ll/ll-uring-private.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
@@ -12,22 +13,62 @@
 
 #include "util/compiler.h"
 
-/* The kernel counts queues as it counts possible processors. "0-3" or "0". */
-static unsigned possible_cpus(void)
+/* "0-3,6": a list of processors as the kernel writes it. */
+static bool read_cpus(const char *path, cpu_set_t *set, size_t size)
 {
-	FILE *f = fopen("/sys/devices/system/cpu/possible", "re");
+	FILE *f = fopen(path, "re");
 	unsigned first, last;
-	int n, end;
+	int n, c = 0;
 
+	CPU_ZERO_S(size, set);
 	if (!f)
-		return 0;
-	n = fscanf(f, "%u-%u", &first, &last);
-	end = getc(f);
+		return false;
+	while ((n = fscanf(f, "%u-%u", &first, &last)) > 0) {
+		for (unsigned i = first; i <= (n == 1 ? first : last) && i < MAX_POSSIBLE; i++)
+			CPU_SET_S(i, size, set);
+		c = getc(f);
+		if (c != ',')
+			break;
+	}
 	fclose(f);
+	return n > 0 && (c == '\n' || c == EOF);
+}
+
+/* The processors of this machine. The kernel's queues are as many as are possible. */
+struct cpus {
+	unsigned num;
+	cpu_set_t *possible, *online, *ours;
+};
+
+static void free_cpus(struct cpus *c)
+{
+	CPU_FREE(c->possible);
+	CPU_FREE(c->online);
+	CPU_FREE(c->ours);
+}
+
+static int get_cpus(struct cpus *c)
+{
+	const size_t size = CPU_ALLOC_SIZE(MAX_POSSIBLE);
+
+	c->possible = CPU_ALLOC(MAX_POSSIBLE);
+	c->online = CPU_ALLOC(MAX_POSSIBLE);
+	c->ours = CPU_ALLOC(MAX_POSSIBLE);
+	if (!c->possible || !c->online || !c->ours)
+		return -ENOMEM;
+	if (!read_cpus("/sys/devices/system/cpu/possible", c->possible, size) ||
+	    !read_cpus("/sys/devices/system/cpu/online", c->online, size))
+		return -EOPNOTSUPP;
+	/* Of this thread: what the user wants us to run on. */
+	CPU_ZERO_S(size, c->ours);
+	if (sched_getaffinity(0, size, c->ours) < 0)
+		return -errno;
+	c->num = (unsigned)CPU_COUNT_S(size, c->possible);
 	/* Numbers with gaps: the kernel's queues are not worth guessing, it waits for all. */
-	if (n < 1 || first != 0 || (end != '\n' && end != EOF))
-		return 0;
-	return n == 1 ? 1 : last + 1;
+	if (c->num == 0 || !CPU_ISSET_S(c->num - 1, size, c->possible) ||
+	    CPU_COUNT_S(size, c->online) == 0)
+		return -EOPNOTSUPP;
+	return 0;
 }
 
 /* Touched only by requests that need it. */
@@ -43,26 +84,63 @@ static char *get_memory(size_t size)
 	return p;
 }
 
-static struct uring_entry *init_entry(struct uring_queue *q, char *p)
+struct uring_entry *ll_uring_add_entry(struct uring_queue *q, uint16_t qid)
 {
-	struct uring_entry *e = &q->entries[atomic_load(&q->num_entries)];
+	unsigned n = atomic_load(&q->num_entries);
+	struct uring_entry *e = n < q->max_entries ? calloc(1, sizeof(*e)) : NULL;
+	char *p = e ? get_memory(HEAD_ROOM + q->u->payload_size) : NULL;
 
+	if (!p) {
+		free(e);
+		return NULL;
+	}
 	e->q = q;
+	e->qid = qid;
 	e->header = (void *)p;
 	e->payload = p + HEAD_ROOM;
 	e->iov[0] = (struct iovec){ e->header, sizeof(*e->header) };
 	e->iov[1] = (struct iovec){ e->payload, q->u->payload_size };
-	atomic_fetch_add(&q->num_entries, 1);
+	q->entries[n] = e;
+	atomic_store(&q->num_entries, n + 1);
 	return e;
 }
 
-struct uring_entry *ll_uring_add_entry(struct uring_queue *q)
+void ll_uring_give_back(struct uring_queue *q)
 {
-	char *p = atomic_load(&q->num_entries) < MAX_DEPTH
-			  ? get_memory(HEAD_ROOM + q->u->payload_size)
-			  : NULL;
+	unsigned n = atomic_load(&q->num_entries);
 
-	return p ? init_entry(q, p) : NULL;
+	q->large = false;
+	for (unsigned i = 0; i < n; i++) {
+		struct uring_entry *e = q->entries[i];
+
+		if (e->touched < LARGE)
+			continue;
+		if (atomic_load(&e->unique) != 0) {
+			q->large = true;
+			continue;
+		}
+		madvise(e->payload, e->touched, MADV_DONTNEED);
+		e->touched = 0;
+	}
+}
+
+/* Entries for the processor of @q; in the first queue for those too that are not there now. */
+static int add_entries(struct uring_queue *q, const struct cpus *c)
+{
+	const size_t size = CPU_ALLOC_SIZE(MAX_POSSIBLE);
+	unsigned i;
+
+	q->max_entries = DEPTH + MAX_WAITING + (q == q->u->queues ? c->num : 0);
+	q->entries = calloc(q->max_entries, sizeof(struct uring_entry *));
+	if (!q->entries)
+		return -ENOMEM;
+	for (i = 0; i < DEPTH; i++)
+		if (!ll_uring_add_entry(q, q->qid))
+			return -ENOMEM;
+	for (i = 0; q == q->u->queues && i < c->num; i++)
+		if (!CPU_ISSET_S(i, size, c->online) && !ll_uring_add_entry(q, (uint16_t)i))
+			return -ENOMEM;
+	return 0;
 }
 
 static int start_thread(struct uring_queue *q)
@@ -83,57 +161,84 @@ static int start_thread(struct uring_queue *q)
 	return err;
 }
 
-int ll_uring_create(struct fuse_session *se, size_t max_write,
-		    ssize_t (*look)(void *arg, void *buf, ssize_t len), void *arg,
-		    struct ll_uring **ret_uring)
+static struct ll_uring *new_uring(const struct cpus *c)
 {
-	unsigned num = possible_cpus(), i;
-	/* The header and the room in front of the payload are one page. */
-	size_t entry_size = HEAD_ROOM + MAX(max_write, (size_t)MIN_READ);
-	struct ll_uring *u;
-	unsigned k;
-	int err = 0;
+	const size_t size = CPU_ALLOC_SIZE(MAX_POSSIBLE);
+	unsigned num = (unsigned)CPU_COUNT_S(size, c->online), i, cpu;
+	struct ll_uring *u = calloc(1, sizeof(*u) + num * sizeof(u->queues[0]));
 
-	_Static_assert(sizeof(struct uring_req_header) + 256 <= HEAD_ROOM, "they share the page");
-	if (num == 0 || num > MAX_POSSIBLE)
-		return -EOPNOTSUPP;
-	u = calloc(1, sizeof(*u) + num * sizeof(u->queues[0]));
 	if (!u)
-		return -ENOMEM;
-	u->se = se;
-	u->look = look;
-	u->arg = arg;
+		return NULL;
 	u->num_queues = num;
-	u->payload_size = entry_size - HEAD_ROOM;
 	pthread_mutex_init(&u->lock, NULL);
 	pthread_cond_init(&u->changed, NULL);
-	for (i = 0; i < num; i++) {
+	for (i = 0, cpu = 0; i < num; i++, cpu++) {
+		while (!CPU_ISSET_S(cpu, size, c->online))
+			cpu++;
 		u->queues[i].u = u;
-		u->queues[i].qid = (uint16_t)i;
+		u->queues[i].qid = (uint16_t)cpu;
+		u->queues[i].bind = CPU_ISSET_S(cpu, size, c->ours);
 		u->queues[i].event_fd = -1;
 		pthread_mutex_init(&u->queues[i].done_lock, NULL);
 	}
-	u->memory_size = num * DEPTH * entry_size;
-	u->memory = get_memory(u->memory_size);
-	u->slow = u->memory ? workqueue_create("fuse-ring-slow", SLOW_THREADS) : NULL;
-	err = u->slow ? 0 : -ENOMEM;
-	for (i = 0; i < num && err == 0; i++) {
-		for (k = 0; k < DEPTH; k++)
-			init_entry(&u->queues[i], u->memory + (i * DEPTH + k) * entry_size);
-		err = start_thread(&u->queues[i]);
+	return u;
+}
+
+static int start_all(struct ll_uring *u, const struct cpus *c)
+{
+	unsigned i;
+	int err = 0;
+
+	u->slow = workqueue_create("fuse-ring-slow", SLOW_THREADS);
+	u->bulk = workqueue_create("fuse-ring-bulk", MIN(u->num_queues, (unsigned)MAX_BULK));
+	if (!u->slow || !u->bulk)
+		return -ENOMEM;
+	for (i = 0; i < u->num_queues && err == 0; i++) {
+		err = add_entries(&u->queues[i], c);
+		if (err == 0)
+			err = start_thread(&u->queues[i]);
 	}
 	pthread_mutex_lock(&u->lock);
-	while (err == 0 && u->ready < num)
+	while (err == 0 && u->ready < u->num_queues)
 		pthread_cond_wait(&u->changed, &u->lock);
 	if (err == 0)
 		err = u->err;
 	pthread_mutex_unlock(&u->lock);
-	if (err < 0) {
-		ll_uring_destroy(u);
-		return err;
+	return err;
+}
+
+int ll_uring_create(struct fuse_session *se, size_t max_write,
+		    ssize_t (*look)(void *arg, void *buf, ssize_t len), void *arg,
+		    struct ll_uring **ret_uring)
+{
+	struct cpus cpus = { 0 };
+	struct ll_uring *u = NULL;
+	int err = get_cpus(&cpus);
+
+	/* The header and the room in front of the payload are one page. */
+	_Static_assert(sizeof(struct uring_req_header) + 256 <= HEAD_ROOM, "they share the page");
+	if (err == 0) {
+		u = new_uring(&cpus);
+		err = u ? 0 : -ENOMEM;
 	}
-	*ret_uring = u;
-	return 0;
+	if (err == 0) {
+		u->se = se;
+		u->look = look;
+		u->arg = arg;
+		u->payload_size = MAX(max_write, (size_t)MIN_READ);
+		err = start_all(u, &cpus);
+	}
+	free_cpus(&cpus);
+	if (err < 0)
+		ll_uring_destroy(u);
+	else
+		*ret_uring = u;
+	return err;
+}
+
+bool ll_uring_is_used(const struct ll_uring *u)
+{
+	return u && !atomic_load(&u->refused);
 }
 
 void ll_uring_start(struct ll_uring *u)
@@ -153,6 +258,26 @@ static void wake_all(struct ll_uring *u)
 			(void)eventfd_write(u->queues[i].event_fd, 1);
 }
 
+bool ll_uring_settle(struct ll_uring *u)
+{
+	struct timespec until;
+	unsigned i;
+	int err = 0;
+
+	for (i = 0; i < u->num_queues; i++)
+		atomic_fetch_add(&u->queues[i].asked, 1);
+	wake_all(u);
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += SETTLE_SECS;
+	pthread_mutex_lock(&u->lock);
+	for (i = 0; i < u->num_queues && err == 0; i++)
+		while (u->queues[i].running && err == 0 &&
+		       u->queues[i].settled != atomic_load(&u->queues[i].asked))
+			err = pthread_cond_timedwait(&u->changed, &u->lock, &until);
+	pthread_mutex_unlock(&u->lock);
+	return err == 0;
+}
+
 void ll_uring_stop(struct ll_uring *u)
 {
 	struct timespec until;
@@ -169,6 +294,8 @@ void ll_uring_stop(struct ll_uring *u)
 	 */
 	if (u->slow)
 		workqueue_flush(u->slow);
+	if (u->bulk)
+		workqueue_flush(u->bulk);
 	clock_gettime(CLOCK_REALTIME, &until);
 	until.tv_sec += STOP_SECS;
 	pthread_mutex_lock(&u->lock);
@@ -184,7 +311,8 @@ void ll_uring_stop(struct ll_uring *u)
 		}
 	/* Not before: a thread may just have given it something. */
 	workqueue_destroy(u->slow);
-	u->slow = NULL;
+	workqueue_destroy(u->bulk);
+	u->slow = u->bulk = NULL;
 }
 
 void ll_uring_destroy(struct ll_uring *u)
@@ -197,14 +325,15 @@ void ll_uring_destroy(struct ll_uring *u)
 	for (i = 0; i < u->num_queues; i++) {
 		struct uring_queue *q = &u->queues[i];
 
-		for (k = DEPTH; k < atomic_load(&q->num_entries); k++)
-			munmap(q->entries[k].header, HEAD_ROOM + u->payload_size);
+		for (k = 0; k < atomic_load(&q->num_entries); k++) {
+			munmap(q->entries[k]->header, HEAD_ROOM + u->payload_size);
+			free(q->entries[k]);
+		}
+		free(q->entries);
 		if (q->event_fd >= 0)
 			close(q->event_fd);
 		pthread_mutex_destroy(&q->done_lock);
 	}
-	if (u->memory)
-		munmap(u->memory, u->memory_size);
 	pthread_cond_destroy(&u->changed);
 	pthread_mutex_destroy(&u->lock);
 	free(u);

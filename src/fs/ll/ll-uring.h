@@ -19,7 +19,7 @@ struct ll_uring;
 #define LL_FUSE_OVER_IO_URING (1ULL << 41)
 
 /*
- * Rings and threads, one of each for every processor that the machine may have. To be called before
+ * Rings and threads, one of each for every processor that is there. To be called before
  * the kernel is told that its offer is taken, for from then on it waits for the rings.
  * @max_write: bytes of the largest WRITE. @look(@arg, buf, len) sees each request on the thread
  * that serves it, may change it and returns its length. Returns 0 or -errno: stay with /dev/fuse.
@@ -27,6 +27,9 @@ struct ll_uring;
 int ll_uring_create(struct fuse_session *se, size_t max_write,
 		    ssize_t (*look)(void *arg, void *buf, ssize_t len), void *arg,
 		    struct ll_uring **ret_uring);
+
+/* Whether requests come by @u, which may be NULL: not where the kernel has refused the rings. */
+bool ll_uring_is_used(const struct ll_uring *u);
 
 /* The kernel has been told: ask for requests. Context: once, any thread. */
 void ll_uring_start(struct ll_uring *u);
@@ -40,6 +43,13 @@ void ll_uring_stop(struct ll_uring *u);
 
 /* Context: when nobody replies any more. */
 void ll_uring_destroy(struct ll_uring *u);
+
+/*
+ * Wait until the rings' requests that the kernel had when this was called are answered, but for
+ * those that go to other threads: fsync, ioctls that look into memory, large data. False when that
+ * took more than a second. Context: the notifier.
+ */
+bool ll_uring_settle(struct ll_uring *u);
 
 /*
  * Take a reply to a request that came by a ring; false when it did not, and the reply is for

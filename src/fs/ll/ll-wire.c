@@ -2,6 +2,7 @@
 /* ll-wire.c - hooks around libfuse's reading and writing, for what libfuse 3.14 does not know */
 #include <errno.h>
 #include <linux/fuse.h>
+#include <poll.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -115,7 +116,7 @@ static bool take_rings(struct ll_session *s, const struct fuse_init_out *out)
 		return false;
 	r = ll_uring_create(s->se, out->max_write, look_at, s, &s->uring);
 	if (r < 0)
-		log_info("no FUSE over io_uring: %s: using /dev/fuse", strerror(-r));
+		log_warn("no FUSE over io_uring: %s: using /dev/fuse", strerror(-r));
 	return r == 0;
 }
 
@@ -150,6 +151,19 @@ static ssize_t wire_writev(int fd, struct iovec *iov, int count, void *userdata)
 		return n;
 	}
 	return writev(fd, iov, count);
+}
+
+void ll_wire_settle(struct ll_session *s)
+{
+	if (s->uring && !ll_uring_settle(s->uring))
+		log_info("requests were still under way after a second");
+}
+
+bool ll_wire_has_unread(struct ll_session *s)
+{
+	struct pollfd p = { .fd = fuse_session_fd(s->se), .events = POLLIN };
+
+	return poll(&p, 1, 0) > 0 && (p.revents & POLLIN);
 }
 
 int ll_wire_install(struct ll_session *s)

@@ -119,6 +119,13 @@ static inline bool ll_space_again(struct ll_session *s, int err)
 
 /* ll-wire.c: hooks around libfuse's reading and writing, for what libfuse 3.14 does not know. */
 int ll_wire_install(struct ll_session *s);
+/*
+ * Requests that came by a ring before this call are answered (ll_uring_settle()), so the kernel has
+ * sent the FORGETs that follow from them: by /dev/fuse, always. Context: the notifier.
+ */
+void ll_wire_settle(struct ll_session *s);
+/* Whether /dev/fuse has something that no worker has taken yet: FORGETs, perhaps. */
+bool ll_wire_has_unread(struct ll_session *s);
 /* True when the request that this thread is serving asks for set-id bits to go. */
 bool ll_wire_kill_suidgid(void);
 int ll_kill_suidgid(fuse_req_t req, struct fs_file *file);
