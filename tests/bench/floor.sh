@@ -1,23 +1,30 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-# floor.sh - sets up the systems of a measurement: the floor is libfuse's own passthrough example
+# floor.sh - sets up the slots of a measurement: the floor, which is our own passthrough, and fuscrypt
 # shellcheck shell=bash
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+build=${FUSCRYPT_BUILD:-$top/build}
 if [ -z "${FUSCRYPT:-}" ]; then
-	FUSCRYPT=${FUSCRYPT_BUILD:-$top/build}/fuscrypt
-	[ -x "$FUSCRYPT" ] || FUSCRYPT=${FUSCRYPT_BUILD:-$top/build}/src/fuscrypt
+	FUSCRYPT=$build/fuscrypt
+	[ -x "$FUSCRYPT" ] || FUSCRYPT=$build/src/fuscrypt
 fi
-[ -x "$FUSCRYPT" ] || {
-	echo "no program at $FUSCRYPT: build first" >&2
-	exit 1
-}
-floor_dir=$(mktemp -d)
-trap 'rm -rf "$floor_dir"' EXIT
-example=/usr/share/doc/libfuse3-dev/examples/passthrough_ll.c
-[ -f "$example" ] || { gzip -dc "$example.gz" >"$floor_dir/passthrough_ll.c" && example=$floor_dir/passthrough_ll.c; }
-# shellcheck disable=SC2046 # compiler flags
-gcc -O2 -w -I/usr/share/doc/libfuse3-dev/examples "$example" $(pkg-config --cflags --libs fuse3) -o "$floor_dir/passthrough_ll"
-export FUSEFLOOR_MOUNT="$floor_dir/passthrough_ll -o source={store},writeback,cache=auto {mnt}"
-export FUSEFLOOR_NOTE="libfuse passthrough_ll, writeback, cache=auto"
+passthrough=$build/tests/bench/passthrough
+for program in "$FUSCRYPT" "$passthrough"; do
+	[ -x "$program" ] || {
+		echo "no program at $program: build first" >&2
+		exit 1
+	}
+done
+export FUSEFLOOR_MOUNT="$passthrough {store} {mnt}"
+export FUSEFLOOR_NOTE="tests/bench/passthrough: writeback cache, splice, timeouts of a day, no xattrs"
+export FUSEFLOOR_COPY_MOUNT="$passthrough {store} {mnt} -o copy"
+export FUSEFLOOR_COPY_NOTE="the same, data copied through memory as a cipher has to"
+export FUSEFLOOR_NOWB_MOUNT="$passthrough {store} {mnt} -o nowriteback"
+export FUSEFLOOR_NOWB_NOTE="the same as fusefloor, without the writeback cache"
+export FUSEFLOOR_XATTR_MOUNT="$passthrough {store} {mnt} -o xattr"
+export FUSEFLOOR_XATTR_NOTE="the same as fusefloor, with xattrs"
 export FUSCRYPT_INIT="$FUSCRYPT init --key {key} {store}"
-export FUSCRYPT_MOUNT="$FUSCRYPT mount --key {key} {store} {mnt}"
+export FUSCRYPT_MOUNT="$FUSCRYPT mount -o nouring --key {key} {store} {mnt}"
 export FUSCRYPT_NOTE="AES-256-XTS contents, AES-256-HCTR2 names (defaults)"
+export FUSCRYPT_URING_INIT=$FUSCRYPT_INIT
+export FUSCRYPT_URING_MOUNT="$FUSCRYPT mount -o uring --key {key} {store} {mnt}"
+export FUSCRYPT_URING_NOTE="the same, with FUSE over io_uring"
