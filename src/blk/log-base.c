@@ -132,7 +132,8 @@ int replay_check_copy(struct replay *re)
 	if (re->checked)
 		return 0;
 	if (!re->objects.root) {
-		msg_err("the log does not begin with what a store had, as that of a mount does");
+		msg_err("the log does not begin with what a store had, as that of a mount does: "
+			"that of an image is replayed into a copy of the image");
 		return REPLAY_IS_OTHER;
 	}
 	for (o = re->objects.all; o; o = o->next) {

@@ -86,12 +86,15 @@ static int find_point(struct replay *re)
 {
 	const struct log_record *rec;
 	bool found = false;
-	int r;
+	int r, code;
 
 	log_reader_rewind(re->log);
 	while (!found && (r = log_reader_next(re->log, &rec)) > 0) {
 		if (re->opts->have_count && rec->index > re->opts->count)
 			break;
+		code = re->opts->image ? replay_check_image(re, rec) : BLK_EXIT_DONE;
+		if (code)
+			return code;
 		if (note_flush(re, rec) < 0)
 			return msg_fail(BLK_EXIT_FAILED, "no memory for a log");
 		re->stop = rec->index;
@@ -145,7 +148,7 @@ static int one_record(struct replay *re, const struct log_record *rec)
 	}
 	if (!re->checked && is_mark(rec) && !re->objects.root)
 		return 0; /* somebody's, before the mount */
-	err = replay_check_copy(re);
+	err = re->opts->image ? 0 : replay_check_copy(re);
 	if (err)
 		return stopped(re, rec, err);
 	if (rec->failed) {
@@ -154,7 +157,7 @@ static int one_record(struct replay *re, const struct log_record *rec)
 	}
 	if (re->opts->flushed_only && rec->index > re->commit)
 		return 0;
-	err = replay_record(re, rec);
+	err = re->opts->image ? replay_image_record(re, rec) : replay_record(re, rec);
 	return err == 0 ? 0 : stopped(re, rec, err);
 }
 
@@ -175,7 +178,7 @@ static int second_pass(struct replay *re)
 	if (code == BLK_EXIT_DONE && r < 0 && !(re->res->damaged && re->res->records == re->stop))
 		code = msg_fail(BLK_EXIT_FAILED, "%s: as after record %" PRIu64 " only: the log %s",
 				re->name, re->res->records, re->log->why);
-	if (code == BLK_EXIT_DONE) {
+	if (code == BLK_EXIT_DONE && !re->opts->image) {
 		err = replay_check_copy(re);
 		if (err && err != REPLAY_IS_OTHER)
 			msg_err("%s: cannot be compared with the log: %s", re->name, explain(err));
@@ -184,7 +187,16 @@ static int second_pass(struct replay *re)
 	return code;
 }
 
-int log_replay(struct log_reader *log, int dirfd, const char *name, const struct replay_opts *opts,
+static int flush(const struct replay *re)
+{
+	int fd = re->objects.root_fd;
+
+	if (re->res->records == 0 || (re->opts->image ? fsync(fd) : syncfs(fd)) == 0)
+		return BLK_EXIT_DONE;
+	return msg_fail(BLK_EXIT_FAILED, "%s: cannot be flushed: %s", re->name, strerror(errno));
+}
+
+int log_replay(struct log_reader *log, int fd, const char *name, const struct replay_opts *opts,
 	       struct replay_result *ret)
 {
 	struct replay re = {
@@ -192,7 +204,7 @@ int log_replay(struct log_reader *log, int dirfd, const char *name, const struct
 		.opts = opts,
 		.res = ret,
 		.name = name,
-		.objects = { .root_fd = dirfd },
+		.objects = { .root_fd = fd },
 		.fd = -1,
 	};
 	mode_t mask = umask(0);
@@ -202,9 +214,8 @@ int log_replay(struct log_reader *log, int dirfd, const char *name, const struct
 	code = find_point(&re);
 	if (code == BLK_EXIT_DONE)
 		code = second_pass(&re);
-	if (code == BLK_EXIT_DONE && re.res->records > 0 && syncfs(dirfd) < 0)
-		code = msg_fail(BLK_EXIT_FAILED, "%s: cannot be flushed: %s", name,
-				strerror(errno));
+	if (code == BLK_EXIT_DONE)
+		code = flush(&re);
 	umask(mask);
 	if (re.fd >= 0)
 		close(re.fd);

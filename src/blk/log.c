@@ -251,6 +251,18 @@ static int report(const char *path, const char *dir, const struct replay_result 
 	return res->damaged ? BLK_EXIT_FAILED : BLK_EXIT_DONE;
 }
 
+/* A copy of a store, or of an image: *ret_image. Or -1 with errno. */
+static int open_copy(const char *path, bool *ret_image)
+{
+	struct stat st;
+
+	/* What it is is known before it is opened for writing: it may be a pipe. */
+	if (stat(path, &st) < 0)
+		return -1;
+	*ret_image = S_ISREG(st.st_mode) || S_ISBLK(st.st_mode);
+	return open(path, (*ret_image ? O_WRONLY | O_NOCTTY : O_RDONLY | O_DIRECTORY) | O_CLOEXEC);
+}
+
 int cmd_log_replay(const struct verb *verb, int argc, char **argv)
 {
 	static const struct option options[] = {
@@ -278,7 +290,7 @@ int cmd_log_replay(const struct verb *verb, int argc, char **argv)
 		r = open_log(argv[optind], O_RDONLY, &log);
 	if (r)
 		return r;
-	fd = open(argv[optind + 1], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	fd = open_copy(argv[optind + 1], &opts.image);
 	if (fd < 0) {
 		r = msg_fail(BLK_EXIT_FAILED, "%s: cannot be opened: %s", argv[optind + 1],
 			     strerror(errno));

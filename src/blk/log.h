@@ -60,6 +60,7 @@ const char *object_path(const struct object *dir, const char *name, char buf[sta
 struct replay_opts {
 	const char *mark; /* or NULL */
 	bool have_count, flushed_only;
+	bool image; /* into a copy of an image, not of a store */
 	uint64_t count;
 };
 
@@ -81,19 +82,30 @@ struct replay {
 	void *synced;	 /* tree of the last flush of each object */
 	bool checked;	 /* the directory is a copy of the store */
 	struct object *file;
-	int fd; /* of file, or -1 */
+	int fd;	      /* of file, or -1 */
+	uint64_t ino; /* of an image: its number in the log, once have_ino */
+	bool have_ino;
 };
 
 /* Whether a later flush has answered for what this record wrote. */
 bool replay_was_flushed(const struct replay *re, const struct log_record *rec);
 
 /*
- * Make the directory @dirfd (called @name in messages), a copy of the store from when the log
- * began, what the store was at a point. Changes nothing unless it is such a copy and the log has
- * the point. An exit code, reported, all but damage.
+ * Make the directory @fd (called @name in messages), a copy of the store from when the log
+ * began, what the store was at a point; or with opts->image the file @fd, open for writing. Changes
+ * nothing unless it is such a copy, or the log is of one image, and the log has the point. An exit
+ * code, reported, all but damage.
  */
-int log_replay(struct log_reader *log, int dirfd, const char *name, const struct replay_opts *opts,
+int log_replay(struct log_reader *log, int fd, const char *name, const struct replay_opts *opts,
 	       struct replay_result *ret);
+
+/* ---- log-image.c ---- */
+
+/* In the first pass: it is of an image, of the one that the others are of. An exit code, reported.
+ */
+int replay_check_image(struct replay *re, const struct log_record *rec);
+/* Do it again, in the file that the replay is into. 0 or -errno. */
+int replay_image_record(struct replay *re, const struct log_record *rec);
 
 /* ---- log-base.c ---- */
 

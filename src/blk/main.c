@@ -33,8 +33,8 @@ static const struct verb log_verbs[] = {
 	  "  --json                  one JSON object a line\n", NULL, "log" },
 	{ "mark", cmd_log_mark, "LOG TEXT", "add a mark to a log, also while a mount writes it",
 	  NULL, NULL, "log" },
-	{ "replay", cmd_log_replay, "[--to MARK | --records N] [--flushed-only] LOG DIR",
-	  "make a copy of a store what the store was at a point of a log",
+	{ "replay", cmd_log_replay, "[--to MARK | --records N] [--flushed-only] LOG COPY",
+	  "make a copy of a store or image what it was at a point of a log",
 	  "  --to MARK               up to the first mark of that text\n"
 	  "  --records N             up to record N, as `log list` counts\n"
 	  "  --flushed-only          leave out what a power cut at that point may take\n",
