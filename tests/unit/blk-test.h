@@ -173,6 +173,38 @@ static inline void round_trip(struct blk_device *dev, const struct blk_crypto_ke
 	free(mem);
 }
 
+/* Where @len bytes of a bottom of its own are what the reference makes of @plain. */
+static inline void expect_stored(struct blk_device *mem, size_t at,
+				 const struct blk_crypto_key *key, uint64_t dun,
+				 const uint8_t *plain, size_t len)
+{
+	uint8_t *want = malloc(len);
+	const uint8_t *data;
+	size_t size;
+
+	assert_non_null(want);
+	if (key)
+		reference_encrypt(key, dun, plain, want, len);
+	else
+		memcpy(want, plain, len);
+	data = stored(mem, &size);
+	assert_true(size >= at + len);
+	assert_memory_equal(data + at, want, len);
+	free(want);
+}
+
+/* A device string that is refused, with @sentence in the reason. */
+static inline void expect_refused(const char *spec, const char *sentence)
+{
+	struct blk_device *dev;
+	char *why = NULL;
+
+	assert_int_equal(blk_device_open(spec, false, &dev, &why), -EINVAL);
+	if (!why || !strstr(why, sentence))
+		fail_msg("\"%s\": %s", spec, why ? why : "no sentence");
+	free(why);
+}
+
 /* Occupy this thread's buffer, so that writes must take the reserve. */
 static inline void hold_thread_buffer(struct blk_bounce *ret)
 {
