@@ -30,11 +30,19 @@ struct blk_slot_cipher {
 	struct lane lanes[];
 };
 
+/* Asked once: the answer comes from a file in sysfs, and a profile has a hundred slots. */
 static unsigned lane_count(void)
 {
-	long n = sysconf(_SC_NPROCESSORS_ONLN);
+	static atomic_uint known;
+	unsigned lanes = atomic_load_explicit(&known, memory_order_relaxed);
+	long n;
 
-	return n < 1 ? 1 : MIN((unsigned)n, MAX_LANES);
+	if (lanes)
+		return lanes;
+	n = sysconf(_SC_NPROCESSORS_ONLN);
+	lanes = n < 1 ? 1 : MIN((unsigned)n, MAX_LANES);
+	atomic_store_explicit(&known, lanes, memory_order_relaxed);
+	return lanes;
 }
 
 /* Threads are dealt out over the lanes in the order in which they first cipher something. */
