@@ -121,9 +121,53 @@ static int set_size(struct fs_inode *inode, struct fs_file *file, uint64_t size)
 	return err;
 }
 
-static int set_times(int fd, const struct fs_procpath *proc, const struct stat *attr, unsigned set)
+/* What attributes are set by: the descriptor of an open handle, or one that is only a path. */
+struct setter {
+	int fd;
+	bool path_only;
+	int own;		  /* to be closed, or -1 */
+	struct fs_file *borrowed; /* to be returned, or NULL */
+};
+
+static int setter_get(struct fs_inode *inode, struct fs_file *file, struct setter *ret)
+{
+	*ret = (struct setter){ .own = -1 };
+	/* The kernel seldom says by which handle: tar sets three attributes of each open file. */
+	if (!file)
+		file = ret->borrowed = fs_file_borrow_open(inode, false);
+	if (file) {
+		ret->fd = file->backing.fd;
+		return 0;
+	}
+	ret->path_only = true;
+	ret->fd = fs_inode_kept(inode); /* the kernel sends times of files just removed, too */
+	if (ret->fd < 0)
+		ret->fd = ret->own = fs_inode_open_path(inode);
+	return ret->fd < 0 ? ret->fd : 0;
+}
+
+static void setter_put(struct setter *by)
+{
+	if (by->own >= 0)
+		close(by->own);
+	if (by->borrowed)
+		fs_file_return(by->borrowed);
+}
+
+static int set_mode(const struct setter *by, mode_t mode)
+{
+	struct fs_procpath proc;
+
+	if (!by->path_only)
+		return fchmod(by->fd, mode) < 0 ? -errno : 0;
+	proc = fs_procpath(by->fd);
+	return chmod(proc.s, mode) < 0 ? -errno : 0;
+}
+
+static int set_times(const struct setter *by, const struct stat *attr, unsigned set)
 {
 	struct timespec t[2] = { { .tv_nsec = UTIME_OMIT }, { .tv_nsec = UTIME_OMIT } };
+	struct fs_procpath proc;
 
 	if (set & FS_SET_ATIME_NOW)
 		t[0].tv_nsec = UTIME_NOW;
@@ -133,12 +177,15 @@ static int set_times(int fd, const struct fs_procpath *proc, const struct stat *
 		t[1].tv_nsec = UTIME_NOW;
 	else if (set & FS_SET_MTIME)
 		t[1] = attr->st_mtim;
-	if (utimensat(fd, "", t, AT_EMPTY_PATH) == 0)
+	if (!by->path_only)
+		return futimens(by->fd, t) < 0 ? -errno : 0;
+	if (utimensat(by->fd, "", t, AT_EMPTY_PATH) == 0)
 		return 0;
 	/* Kernels before 5.8 know no empty path here. */
 	if (errno != EINVAL && errno != ENOENT)
 		return -errno;
-	return utimensat(AT_FDCWD, proc->s, t, 0) < 0 ? -errno : 0;
+	proc = fs_procpath(by->fd);
+	return utimensat(AT_FDCWD, proc.s, t, 0) < 0 ? -errno : 0;
 }
 
 int fs_access(struct fs_inode *inode, int mask)
@@ -159,8 +206,8 @@ int fs_access(struct fs_inode *inode, int mask)
 int fs_setattr(struct fs_inode *inode, struct fs_file *file, const struct stat *attr, unsigned set,
 	       struct stat *ret_attr)
 {
-	struct fs_procpath proc;
-	int fd, own = -1, err = 0;
+	struct setter by;
+	int err = 0;
 
 	/* The kernel may bring times late that the file's next inode knows better. */
 	if (fs_inode_revoked(inode))
@@ -178,30 +225,22 @@ int fs_setattr(struct fs_inode *inode, struct fs_file *file, const struct stat *
 		err = fs_file_settle_header(inode);
 	if (err < 0)
 		return err;
-	if (file) {
-		fd = file->backing.fd;
-	} else {
-		fd = fs_inode_kept(inode); /* the kernel sends times of files just removed, too */
-		if (fd < 0)
-			fd = own = fs_inode_open_path(inode);
-		if (fd < 0)
-			return fd;
-	}
-	proc = fs_procpath(fd);
+	err = setter_get(inode, file, &by);
+	if (err < 0)
+		return err;
 	/* The owner first: a chown clears set-id bits, which a chmod of the same request sets. */
 	if (set & (FS_SET_UID | FS_SET_GID)) {
 		uid_t uid = set & FS_SET_UID ? attr->st_uid : (uid_t)-1;
 		gid_t gid = set & FS_SET_GID ? attr->st_gid : (gid_t)-1;
 
-		if (fchownat(fd, "", uid, gid, AT_EMPTY_PATH) < 0)
+		if (fchownat(by.fd, "", uid, gid, AT_EMPTY_PATH) < 0)
 			err = -errno;
 	}
-	if (err == 0 && (set & FS_SET_MODE) && chmod(proc.s, attr->st_mode & 07777) < 0)
-		err = -errno;
+	if (err == 0 && (set & FS_SET_MODE))
+		err = set_mode(&by, attr->st_mode & 07777);
 	if (err == 0 && (set & (FS_SET_ATIME | FS_SET_MTIME | FS_SET_ATIME_NOW | FS_SET_MTIME_NOW)))
-		err = set_times(fd, &proc, attr, set);
-	if (own >= 0)
-		close(own);
+		err = set_times(&by, attr, set);
+	setter_put(&by);
 	return err < 0 ? err : get_attr(inode, ret_attr);
 }
 

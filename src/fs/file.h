@@ -30,6 +30,8 @@ int fs_file_adopt(struct fs_inode *inode, int fd, struct fs_file **ret_file);
 
 /* A handle on the inode for the time of one request: an open one that can write, or a new one. */
 int fs_file_borrow(struct fs_inode *inode, bool write, struct fs_file **ret_file);
+/* One that is open already, to be returned; or NULL. */
+struct fs_file *fs_file_borrow_open(struct fs_inode *inode, bool write);
 void fs_file_return(struct fs_file *file);
 
 /*

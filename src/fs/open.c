@@ -238,12 +238,12 @@ int fs_file_adopt(struct fs_inode *inode, int fd, struct fs_file **ret_file)
 	return 0;
 }
 
-int fs_file_borrow(struct fs_inode *inode, bool write, struct fs_file **ret_file)
+struct fs_file *fs_file_borrow_open(struct fs_inode *inode, bool write)
 {
 	struct fs_file *file = NULL;
 
 	if (inode->type != S_IFREG)
-		return inode->type == S_IFDIR ? -EISDIR : -EINVAL;
+		return NULL;
 	tinylock_lock(&inode->crypt_lock);
 	if (fs_opened(inode)) {
 		TAILQ_FOREACH (file, &fs_opened(inode)->files, link) {
@@ -254,6 +254,16 @@ int fs_file_borrow(struct fs_inode *inode, bool write, struct fs_file **ret_file
 		}
 	}
 	tinylock_unlock(&inode->crypt_lock);
+	return file;
+}
+
+int fs_file_borrow(struct fs_inode *inode, bool write, struct fs_file **ret_file)
+{
+	struct fs_file *file;
+
+	if (inode->type != S_IFREG)
+		return inode->type == S_IFDIR ? -EISDIR : -EINVAL;
+	file = fs_file_borrow_open(inode, write);
 	if (file == NULL)
 		return open_file(inode, write ? O_RDWR : O_RDONLY, false, ret_file);
 	*ret_file = file;
