@@ -396,7 +396,10 @@ int cmd_unlock(const struct verb *verb, int argc, char **argv)
 		secretbuf_free(&key);
 		if (r < 0)
 			r = mount_keys_failed(dir, "cannot be unlocked", -r);
-		else if (memcmp(added.u.raw, spec.u.raw, FSCRYPT_KEY_DESCRIPTOR_SIZE))
+		else if (memcmp(added.u.raw, spec.u.raw,
+				spec.type == FSCRYPT_KEY_SPEC_TYPE_DESCRIPTOR
+					? FSCRYPT_KEY_DESCRIPTOR_SIZE
+					: FSCRYPT_KEY_IDENTIFIER_SIZE))
 			r = msg_fail(EXIT_FAILED,
 				     "%s: stays locked: this is another key (it has been added)",
 				     dir);
