@@ -13,7 +13,7 @@ struct fs_inode *fs_inode_find(struct fs_inode *parent, const char *name)
 	struct fs_alias *a;
 
 	pthread_mutex_lock(&t->mutex);
-	a = fs_itable_find_alias(t, parent, name);
+	a = fs_itable_find_alias(parent, name);
 	if (a)
 		a->inode->refs++;
 	pthread_mutex_unlock(&t->mutex);
@@ -82,7 +82,7 @@ bool fs_inode_has_name(struct fs_inode *inode, struct fs_inode *parent, const ch
 	bool has;
 
 	pthread_mutex_lock(&t->mutex);
-	a = fs_itable_find_alias(t, parent, name);
+	a = fs_itable_find_alias(parent, name);
 	has = a && a->inode == inode;
 	pthread_mutex_unlock(&t->mutex);
 	return has;
@@ -129,9 +129,9 @@ void fs_alias_remove(struct fs_inode *parent, const char *name)
 	struct fs_alias *a;
 
 	pthread_mutex_lock(&t->mutex);
-	a = fs_itable_find_alias(t, parent, name);
+	a = fs_itable_find_alias(parent, name);
 	if (a)
-		fs_itable_drop_alias(t, fs_itable_retire_alias(t, a), &dead);
+		fs_itable_drop_alias(t, fs_itable_retire_alias(a), &dead);
 	pthread_mutex_unlock(&t->mutex);
 	fs_inode_free_dead(dead);
 }
@@ -145,7 +145,7 @@ int fs_alias_add(struct fs_inode *inode, struct fs_inode *parent, const char *na
 	if (!named)
 		return -ENOMEM;
 	pthread_mutex_lock(&t->mutex);
-	a = fs_itable_find_alias(t, parent, name);
+	a = fs_itable_find_alias(parent, name);
 	if (!a || a->inode != inode) {
 		fs_itable_give_name(t, inode, named, &dead);
 		named = NULL;
@@ -183,18 +183,18 @@ int fs_alias_exchange(struct fs_inode *pa, const char *a, struct fs_inode *pb, c
 
 	/* In one step: whoever asks either for a name gets the old one or the new one. */
 	pthread_mutex_lock(&t->mutex);
-	old_a = fs_itable_find_alias(t, pa, a);
-	old_b = fs_itable_find_alias(t, pb, b);
+	old_a = fs_itable_find_alias(pa, a);
+	old_b = fs_itable_find_alias(pb, b);
 	if (old_a)
-		fs_itable_unlink_alias(t, old_a);
+		fs_itable_unlink_alias(old_a);
 	if (old_b)
-		fs_itable_unlink_alias(t, old_b);
+		fs_itable_unlink_alias(old_b);
 	if (old_a && !nomem) {
-		fs_itable_link_alias(t, new_b, old_a->inode);
+		fs_itable_link_alias(new_b, old_a->inode);
 		new_b = NULL;
 	}
 	if (old_b && !nomem) {
-		fs_itable_link_alias(t, new_a, old_b->inode);
+		fs_itable_link_alias(new_a, old_b->inode);
 		new_a = NULL;
 	}
 	fs_itable_drop_alias(t, old_a, &dead);

@@ -69,7 +69,7 @@ static void inherit_locked(struct fs_inode *inode, const struct fs_inode *parent
 	memcpy(use->parent_nonce, fscrypt_context_nonce(&parent->use->ctx), sizeof(nonce));
 	use->parent_vino = parent->use->vino;
 	atomic_store(&use->ctx_stored, false);
-	atomic_store(&inode->crypt, FS_CRYPT_ENCRYPTED);
+	fs_inode_set_encrypted(inode);
 }
 
 void fs_context_inherit(struct fs_inode *inode, struct fs_inode *parent)
@@ -92,13 +92,15 @@ void fs_context_adopt(struct fs_inode *inode, struct fs_inode *parent,
 	memcpy(use->parent_nonce, fscrypt_context_nonce(&parent->use->ctx),
 	       sizeof(use->parent_nonce));
 	use->parent_vino = parent->use->vino;
-	/* The key may have been revoked since; who revokes it goes through the inodes after that.
+	/*
+	 * The key may have been revoked since. Who revokes it goes through its inodes after that:
+	 * this must be among them, should it not look revoked yet.
 	 */
+	fs_inode_set_encrypted(inode);
 	if (!fscrypt_info_revoked(info)) {
 		use->info = info;
 		info = NULL;
 	}
-	atomic_store(&inode->crypt, FS_CRYPT_ENCRYPTED);
 	tinylock_unlock(&inode->crypt_lock);
 	fscrypt_put_info(info);
 }
@@ -125,7 +127,7 @@ static int adopt_header(struct fs_inode *inode, const struct store_header *hdr)
 		fs_vino_saw(inode->sb->vino, hdr->ino);
 	}
 	atomic_store(&use->ctx_stored, true);
-	atomic_store(&inode->crypt, FS_CRYPT_ENCRYPTED);
+	fs_inode_set_encrypted(inode);
 	return 0;
 }
 

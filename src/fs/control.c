@@ -51,11 +51,11 @@ static int encrypt_dir(struct fs_inode *dir, const union fscrypt_policy *policy)
 		dir->use->parent_vino = atomic_load(&parent->use->vino);
 	}
 	atomic_store(&dir->use->ctx_stored, false);
-	atomic_store(&dir->crypt, FS_CRYPT_ENCRYPTED);
+	fs_inode_set_encrypted(dir);
 	tinylock_unlock(&dir->crypt_lock);
 	err = fs_context_store(dir, -1);
 	if (err < 0) {
-		atomic_store(&dir->crypt, FS_CRYPT_PLAIN);
+		fs_inode_set_plain(dir);
 		atomic_store(&dir->use->vino, vino);
 		atomic_store(&dir->use->ctx_stored, stored);
 	}
@@ -195,7 +195,6 @@ int fs_get_pwsalt(struct fs_super *sb, const struct fs_caller *who, uint8_t ret_
 /* ---- who holds a tree ---- */
 
 struct inode_list {
-	const struct fscrypt_key_specifier *spec;
 	uint64_t start, *ino;
 	size_t num, cap;
 	int err;
@@ -207,8 +206,8 @@ static void list_one(struct fs_inode *inode, void *arg)
 	struct stat st;
 
 	/* What a lock has revoked stays known as long as somebody holds it, but holds no key. */
-	if (l->err < 0 || !fs_inode_is_pinned(inode) || !fs_inode_in_tree_of(inode, l->spec) ||
-	    fs_inode_revoked(inode) || fs_getattr(inode, &st) < 0 || st.st_ino < l->start)
+	if (l->err < 0 || !fs_inode_is_pinned(inode) || fs_inode_revoked(inode) ||
+	    fs_getattr(inode, &st) < 0 || st.st_ino < l->start)
 		return;
 	if (l->num == l->cap) {
 		size_t cap = l->cap ? l->cap * 2 : 256;
@@ -233,9 +232,9 @@ static int by_number(const void *a, const void *b)
 
 int fs_list_key_inodes(struct fs_super *sb, struct fuscrypt_key_inodes *list)
 {
-	struct inode_list l = { .spec = &list->spec, .start = list->start };
+	struct inode_list l = { .start = list->start };
 
-	fs_inode_for_each(sb, list_one, &l);
+	fs_inode_for_each_of_key(sb, &list->spec, true, list_one, &l);
 	if (l.num)
 		qsort(l.ino, l.num, sizeof(*l.ino), by_number);
 	list->count = (uint32_t)MIN(l.num, (size_t)FUSCRYPT_INODES_MAX);

@@ -2,34 +2,6 @@
 /* evict.c - a key is taken from the inodes that use it: from idle ones, or from all */
 #include "fs/evict.h"
 
-#include <string.h>
-
-#include "fs/context.h"
-
-static bool uses_key(const struct fs_inode *inode, const struct fscrypt_key_specifier *spec)
-{
-	struct fscrypt_key_specifier mine;
-	union fscrypt_policy policy;
-
-	if (atomic_load(&inode->crypt) != FS_CRYPT_ENCRYPTED ||
-	    fs_context_policy(inode, &policy) < 0)
-		return false;
-	fscrypt_policy_to_key_spec(&policy, &mine);
-	return mine.type == spec->type && memcmp(mine.u.raw, spec->u.raw,
-						 spec->type == FSCRYPT_KEY_SPEC_TYPE_IDENTIFIER
-							 ? FSCRYPT_KEY_IDENTIFIER_SIZE
-							 : FSCRYPT_KEY_DESCRIPTOR_SIZE) == 0;
-}
-
-bool fs_inode_in_tree_of(struct fs_inode *inode, const struct fscrypt_key_specifier *spec)
-{
-	struct fs_inode *parent = fs_inode_parent(inode);
-	bool found = uses_key(inode, spec) || (parent && uses_key(parent, spec));
-
-	fs_inode_put(parent);
-	return found;
-}
-
 /* Names are translated under dir_lock with a borrowed info, data under size_lock. */
 static void lock_users_out(struct fs_inode *inode, bool data)
 {
@@ -80,7 +52,7 @@ static void evict_one(struct fs_inode *inode, void *arg)
 
 void fs_evict_key_users(struct fs_super *sb, const struct fscrypt_key_specifier *spec)
 {
-	fs_inode_for_each(sb, evict_one, (void *)spec);
+	fs_inode_for_each_of_key(sb, spec, false, evict_one, (void *)spec);
 }
 
 /* ---- in use or not ---- */
@@ -113,7 +85,7 @@ void fs_bar_key_users(struct fs_super *sb, const struct fscrypt_key_specifier *s
 {
 	struct barring b = { spec, bar };
 
-	fs_inode_for_each(sb, bar_one, &b);
+	fs_inode_for_each_of_key(sb, spec, false, bar_one, &b);
 }
 
 static void revoke_one(struct fs_inode *inode, void *arg)
@@ -143,5 +115,5 @@ static void revoke_one(struct fs_inode *inode, void *arg)
 
 void fs_revoke_key_users(struct fs_super *sb, const struct fscrypt_key_specifier *spec)
 {
-	fs_inode_for_each(sb, revoke_one, (void *)spec);
+	fs_inode_for_each_of_key(sb, spec, false, revoke_one, (void *)spec);
 }

@@ -5,9 +5,6 @@
 
 #include "fs/inode.h"
 
-/* True when @inode, or the directory that it is in, is encrypted with the key. */
-bool fs_inode_in_tree_of(struct fs_inode *inode, const struct fscrypt_key_specifier *spec);
-
 /*
  * Free what idle inodes hold of the key: infos of inodes without open handles. For removal, after
  * the kernel's caches have been dropped.

@@ -42,10 +42,11 @@ void fs_inode_put_locked(struct fs_itable *t, struct fs_inode *inode, struct fs_
 		struct fs_alias *a;
 
 		fs_itable_unhash(t, inode);
+		fs_itable_leave_key(inode);
 		while ((a = LIST_FIRST(&inode->names))) {
 			struct fs_inode *parent = a->parent;
 
-			fs_itable_unlink_alias(t, a);
+			fs_itable_unlink_alias(a);
 			fs_itable_free_alias(a);
 			if (up)
 				fs_inode_put_locked(t, up, dead); /* only for hard links: shallow */
@@ -117,7 +118,7 @@ int fs_inode_get(struct fs_super *sb, struct fs_inode *parent, const char *name,
 			fs_itable_make_stale(t, inode);
 			inode = NULL;
 		}
-		a = inode && parent ? fs_itable_find_alias(t, parent, name) : NULL;
+		a = inode && parent ? fs_itable_find_alias(parent, name) : NULL;
 		if (inode ? !parent || named || (a && a->inode == inode) : fresh != NULL)
 			break;
 		pthread_mutex_unlock(&t->mutex);

@@ -74,11 +74,15 @@ struct fs_use_reg {
 };
 
 struct fs_use_dir {
-	pthread_rwlock_t dir_lock;   /* shared: use of names; exclusive: changes of names */
-	int fd;			     /* Protected by dirfds' mutex; O_PATH, or -1 */
-	unsigned fd_users;	     /* Protected by dirfds' mutex */
-	TAILQ_ENTRY(fs_inode) lru;   /* Protected by dirfds' mutex */
-	struct fs_negatives *neg;    /* Protected by crypt_lock; or NULL */
+	pthread_rwlock_t dir_lock; /* shared: use of names; exclusive: changes of names */
+	int fd;			   /* Protected by dirfds' mutex; O_PATH, or -1 */
+	unsigned fd_users;	   /* Protected by dirfds' mutex */
+	TAILQ_ENTRY(fs_inode) lru; /* Protected by dirfds' mutex */
+	struct fs_negatives *neg;  /* Protected by crypt_lock; or NULL */
+	/* What is known to be in it, by name. Protected by the itable's mutex */
+	struct fs_alias **names; /* &few at first */
+	struct fs_alias *few;
+	unsigned buckets, num_names;
 	bool dead;		     /* Protected by dir_lock: rmdir has happened */
 	_Atomic bool ctx_unsynced;   /* its context is stored but not fsynced */
 	_Atomic bool names_unsynced; /* sidecars not fsynced */
@@ -103,9 +107,10 @@ struct fs_use {
 	_Atomic uint32_t vino; /* virtual number; 0: none, or not given yet (fs_context_settle()) */
 	uint32_t parent_vino;
 	uint8_t parent_nonce[FSCRYPT_FILE_NONCE_SIZE];
-	struct fscrypt_info *info; /* NULL: not set up; stays while handles are open */
-	uint64_t key_asked_ns;	   /* of CLOCK_MONOTONIC; when the kernel's keyrings last were */
-	uint64_t keygen;	   /* keyring generation at which set-up last gave -ENOKEY */
+	LIST_ENTRY(fs_inode) by_key; /* Protected by the itable's mutex; linked when ENCRYPTED */
+	struct fscrypt_info *info;   /* NULL: not set up; stays while handles are open */
+	uint64_t key_asked_ns;	     /* of CLOCK_MONOTONIC; when the kernel's keyrings last were */
+	uint64_t keygen;	     /* keyring generation at which set-up last gave -ENOKEY */
 	union {
 		struct fs_use_reg reg;
 		struct fs_use_dir dir;
@@ -155,6 +160,8 @@ struct fs_inode {
 struct fs_use *fs_use_get(struct fs_inode *inode);
 /* For whoever frees the inode. */
 void fs_use_free(struct fs_inode *inode);
+/* Another table for the names in a directory, taken over; the itable's mutex is held. */
+void fs_use_set_names(struct fs_use_dir *dir, struct fs_alias **names, unsigned buckets);
 
 /* Of a regular file; NULL when nobody has it open. */
 static inline struct fs_opened *fs_opened(const struct fs_inode *inode)
@@ -264,5 +271,20 @@ struct fs_inode *fs_inode_parent(struct fs_inode *inode);
 /* Calls @fn with each inode, referenced, no lock held; @fn may block. */
 void fs_inode_for_each(struct fs_super *sb, void (*fn)(struct fs_inode *inode, void *arg),
 		       void *arg);
+
+/* ---- key-users.c ---- */
+
+/* The inode's context is known and its policy understood: the state becomes ENCRYPTED. crypt_lock
+ * is held. */
+void fs_inode_set_encrypted(struct fs_inode *inode);
+/* And PLAIN again: of a directory whose context could not be stored. */
+void fs_inode_set_plain(struct fs_inode *dir);
+
+/*
+ * As fs_inode_for_each() for those that are encrypted with the key; with @tree for what is known by
+ * a name in their directories, too, whether its own context has been looked at or not.
+ */
+void fs_inode_for_each_of_key(struct fs_super *sb, const struct fscrypt_key_specifier *spec,
+			      bool tree, void (*fn)(struct fs_inode *inode, void *arg), void *arg);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* itable.c - the inode table's two hash tables, and a walk over all inodes */
+/* itable.c - the inode table: inodes by number, names by directory, and a walk over all inodes */
 #include "fs/itable.h"
 
 #include <errno.h>
@@ -21,9 +21,9 @@ static uint32_t inode_hash(uint32_t dev, uint64_t ino)
 	return mix(ino ^ ((uint64_t)dev << 40));
 }
 
-static uint32_t alias_hash(const struct fs_inode *parent, const char *name, size_t len)
+static uint32_t alias_hash(const char *name, size_t len)
 {
-	uint64_t h = (uintptr_t)parent >> 6;
+	uint64_t h = 0;
 
 	for (size_t i = 0; i < len; i++)
 		h = (h ^ (uint8_t)name[i]) * 0x100000001b3ULL;
@@ -37,14 +37,11 @@ int fs_itable_create(struct fs_super *sb)
 	if (!t)
 		return -ENOMEM;
 	t->inodes = calloc(INITIAL_BUCKETS, sizeof(*t->inodes));
-	t->aliases = calloc(INITIAL_BUCKETS, sizeof(*t->aliases));
-	if (!t->inodes || !t->aliases) {
-		free(t->inodes);
-		free(t->aliases);
+	if (!t->inodes) {
 		free(t);
 		return -ENOMEM;
 	}
-	t->inode_buckets = t->alias_buckets = INITIAL_BUCKETS;
+	t->inode_buckets = INITIAL_BUCKETS;
 	pthread_mutex_init(&t->mutex, NULL);
 	sb->itable = t;
 	return 0;
@@ -74,17 +71,17 @@ static void grow_inodes(struct fs_itable *t)
 	t->inode_buckets = n;
 }
 
-static void grow_aliases(struct fs_itable *t)
+static void grow_names(struct fs_use_dir *dir)
 {
-	size_t n = t->alias_buckets * 2;
+	unsigned n = MAX(dir->buckets * 2, 8u);
 	struct fs_alias **tab;
 
-	if (t->num_aliases <= n || !(tab = calloc(n, sizeof(*tab))))
+	if (dir->num_names <= dir->buckets * 2 || !(tab = calloc(n, sizeof(*tab))))
 		return;
-	for (size_t b = 0; b < t->alias_buckets; b++) {
+	for (unsigned b = 0; b < dir->buckets; b++) {
 		struct fs_alias *a, *next;
 
-		for (a = t->aliases[b]; a; a = next) {
+		for (a = dir->names[b]; a; a = next) {
 			size_t to = a->hash & (n - 1);
 
 			next = a->hash_next;
@@ -92,9 +89,7 @@ static void grow_aliases(struct fs_itable *t)
 			tab[to] = a;
 		}
 	}
-	free(t->aliases);
-	t->aliases = tab;
-	t->alias_buckets = n;
+	fs_use_set_names(dir, tab, n);
 }
 
 struct fs_inode *fs_itable_find(struct fs_itable *t, uint32_t dev, uint64_t ino)
@@ -144,30 +139,35 @@ void fs_itable_make_stale(struct fs_itable *t, struct fs_inode *inode)
 	t->num_inodes++;
 }
 
-static struct fs_alias **alias_slot(struct fs_itable *t, const struct fs_inode *parent,
-				    const char *name, size_t len, uint32_t hash)
+static struct fs_alias **bucket_of(const struct fs_inode *parent, uint32_t hash)
 {
-	struct fs_alias **p = &t->aliases[hash & (t->alias_buckets - 1)];
+	struct fs_use_dir *dir = &parent->use->dir;
 
-	while (*p && ((*p)->hash != hash || (*p)->parent != parent || (*p)->len != len ||
-		      memcmp((*p)->name, name, len) != 0))
+	return &dir->names[hash & (dir->buckets - 1)];
+}
+
+static struct fs_alias **alias_slot(const struct fs_inode *parent, const char *name, size_t len,
+				    uint32_t hash)
+{
+	struct fs_alias **p = bucket_of(parent, hash);
+
+	while (*p && ((*p)->hash != hash || (*p)->len != len || memcmp((*p)->name, name, len) != 0))
 		p = &(*p)->hash_next;
 	return p;
 }
 
-struct fs_alias *fs_itable_find_alias(struct fs_itable *t, const struct fs_inode *parent,
-				      const char *name)
+struct fs_alias *fs_itable_find_alias(const struct fs_inode *parent, const char *name)
 {
 	size_t len = strlen(name);
 
-	return *alias_slot(t, parent, name, len, alias_hash(parent, name, len));
+	return *alias_slot(parent, name, len, alias_hash(name, len));
 }
 
 void fs_itable_init_alias(struct fs_alias *a, struct fs_inode *parent, const char *name, size_t len)
 {
 	a->parent = parent;
 	a->len = (uint8_t)len;
-	a->hash = alias_hash(parent, name, len);
+	a->hash = alias_hash(name, len);
 	memcpy(a->name, name, len + 1);
 }
 
@@ -188,35 +188,35 @@ void fs_itable_free_alias(struct fs_alias *a)
 }
 
 /* Newest first: the name that was used last is the likeliest to be used next. */
-void fs_itable_link_alias(struct fs_itable *t, struct fs_alias *a, struct fs_inode *inode)
+void fs_itable_link_alias(struct fs_alias *a, struct fs_inode *inode)
 {
-	struct fs_alias **bucket = &t->aliases[a->hash & (t->alias_buckets - 1)];
+	struct fs_alias **bucket = bucket_of(a->parent, a->hash);
 
 	a->inode = inode;
 	a->parent->refs++;
 	a->hash_next = *bucket;
 	*bucket = a;
 	LIST_INSERT_HEAD(&inode->names, a, link);
-	t->num_aliases++;
-	grow_aliases(t);
+	a->parent->use->dir.num_names++;
+	grow_names(&a->parent->use->dir);
 }
 
-void fs_itable_unlink_alias(struct fs_itable *t, struct fs_alias *a)
+void fs_itable_unlink_alias(struct fs_alias *a)
 {
 	LIST_REMOVE(a, link);
 	if (a->inode->nameless) {
 		a->inode->nameless = false;
 		return;
 	}
-	*alias_slot(t, a->parent, a->name, a->len, a->hash) = a->hash_next;
-	t->num_aliases--;
+	*alias_slot(a->parent, a->name, a->len, a->hash) = a->hash_next;
+	a->parent->use->dir.num_names--;
 }
 
-struct fs_alias *fs_itable_retire_alias(struct fs_itable *t, struct fs_alias *a)
+struct fs_alias *fs_itable_retire_alias(struct fs_alias *a)
 {
 	struct fs_inode *inode = a->inode;
 
-	fs_itable_unlink_alias(t, a);
+	fs_itable_unlink_alias(a);
 	if (!S_ISREG(inode->type) || !LIST_EMPTY(&inode->names))
 		return a;
 	LIST_INSERT_HEAD(&inode->names, a, link);
@@ -227,15 +227,15 @@ struct fs_alias *fs_itable_retire_alias(struct fs_itable *t, struct fs_alias *a)
 void fs_itable_give_name(struct fs_itable *t, struct fs_inode *inode, struct fs_alias *a,
 			 struct fs_inode **dead)
 {
-	struct fs_alias *old = *alias_slot(t, a->parent, a->name, a->len, a->hash);
+	struct fs_alias *old = *alias_slot(a->parent, a->name, a->len, a->hash);
 	struct fs_alias *lost = inode->nameless ? LIST_FIRST(&inode->names) : NULL;
 
 	if (old)
-		old = fs_itable_retire_alias(t, old);
+		old = fs_itable_retire_alias(old);
 	if (lost)
-		fs_itable_unlink_alias(t, lost);
+		fs_itable_unlink_alias(lost);
 	/* Linked before they go: what they have kept alive must outlive this. */
-	fs_itable_link_alias(t, a, inode);
+	fs_itable_link_alias(a, inode);
 	fs_itable_drop_alias(t, old, dead);
 	fs_itable_drop_alias(t, lost, dead);
 }
@@ -288,7 +288,7 @@ void fs_itable_destroy(struct fs_super *sb)
 				break;
 			fs_itable_unhash(t, i);
 			while ((a = LIST_FIRST(&i->names))) {
-				fs_itable_unlink_alias(t, a);
+				fs_itable_unlink_alias(a);
 				fs_itable_free_alias(a);
 			}
 			i->hash_next = dead;
@@ -296,7 +296,6 @@ void fs_itable_destroy(struct fs_super *sb)
 		}
 	fs_inode_free_dead(dead);
 	free(t->inodes);
-	free(t->aliases);
 	pthread_mutex_destroy(&t->mutex);
 	free(t);
 	sb->itable = NULL;

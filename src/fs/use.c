@@ -27,6 +27,8 @@ struct fs_use *fs_use_get(struct fs_inode *inode)
 	if (S_ISDIR(inode->type)) {
 		pthread_rwlock_init(&use->dir.dir_lock, NULL);
 		use->dir.fd = -1;
+		use->dir.names = &use->dir.few;
+		use->dir.buckets = 1;
 	}
 	/* Without a lock: it may be asked for under any. Who comes second takes the first one's. */
 	if (!atomic_compare_exchange_strong(&inode->use, &none, use)) {
@@ -34,6 +36,14 @@ struct fs_use *fs_use_get(struct fs_inode *inode)
 		return none;
 	}
 	return use;
+}
+
+void fs_use_set_names(struct fs_use_dir *dir, struct fs_alias **names, unsigned buckets)
+{
+	if (dir->names != &dir->few)
+		free(dir->names);
+	dir->names = names;
+	dir->buckets = buckets;
 }
 
 void fs_use_free(struct fs_inode *inode)
@@ -45,6 +55,7 @@ void fs_use_free(struct fs_inode *inode)
 	fscrypt_put_info(use->info);
 	if (S_ISDIR(inode->type)) {
 		fs_negatives_free(use->dir.neg);
+		fs_use_set_names(&use->dir, &use->dir.few, 1);
 		pthread_rwlock_destroy(&use->dir.dir_lock);
 	}
 	free(use);

@@ -147,7 +147,7 @@ static void many(void **state)
 		get(root, name, 10 + i % (N / 2), S_IFREG);
 	}
 	assert_int_equal(sb.itable->num_inodes, N / 2 + 1);
-	assert_int_equal(sb.itable->num_aliases, N);
+	assert_int_equal(root->use->dir.num_names, N);
 	for (unsigned i = 0; i < N; i += 3) {
 		snprintf(name, sizeof(name), "%u", i);
 		fs_alias_remove(root, name);
@@ -161,7 +161,7 @@ static void many(void **state)
 	for (unsigned i = 0; i < N / 2; i++)
 		forget(fs_itable_find(sb.itable, 7, 10 + i));
 	assert_int_equal(sb.itable->num_inodes, 1);
-	assert_int_equal(sb.itable->num_aliases, 0);
+	assert_int_equal(root->use->dir.num_names, 0);
 }
 
 /* A count that can be no larger stays: better one that is kept than one that is gone too early. */
@@ -183,7 +183,66 @@ static void counts(void **state)
 	assert_null(fs_inode_find(root, "g"));
 }
 
-/* In bytes, malloc's included; 16 for the two tables come on top (README of tests/bench). */
+static void encrypt(struct fs_inode *inode, uint8_t key)
+{
+	union fscrypt_policy policy = { .v2 = { .version = FSCRYPT_POLICY_V2,
+						.master_key_identifier = { 1, 2, key } } };
+	uint8_t nonce[FSCRYPT_FILE_NONCE_SIZE] = { 0 };
+	struct fs_use *use = fs_use_get(inode);
+
+	assert_non_null(use);
+	use->ctx_len = (uint8_t)fscrypt_context_from_policy(&policy, nonce, &use->ctx);
+	fs_inode_set_encrypted(inode);
+}
+
+static void add_number(struct fs_inode *inode, void *arg)
+{
+	*(uint64_t *)arg += inode->ino;
+}
+
+/* The sum of the numbers of those that are found. */
+static uint64_t users(uint8_t key, bool tree)
+{
+	struct fscrypt_key_specifier spec = { .type = FSCRYPT_KEY_SPEC_TYPE_IDENTIFIER,
+					      .u.identifier = { 1, 2, key } };
+	uint64_t sum = 0;
+
+	fs_inode_for_each_of_key(&sb, &spec, tree, add_number, &sum);
+	return sum;
+}
+
+/* Two keys of one bucket, and what is below the directories of one of them. */
+static void key_users(void **state)
+{
+	struct fs_inode *root = get(NULL, NULL, 1, S_IFDIR), *d = get(root, "d", 10, S_IFDIR);
+	struct fs_inode *e = get(root, "e", 100, S_IFDIR), *f = get(d, "f", 1000, S_IFREG);
+
+	(void)state;
+	get(d, "g", 10000, S_IFREG); /* never looked at */
+	get(e, "h", 100000, S_IFREG);
+	assert_int_equal(users(1, true), 0);
+	encrypt(d, 1);
+	encrypt(e, 2);
+	encrypt(f, 1);
+	encrypt(f, 1);
+	assert_int_equal(users(1, false), 1010);
+	assert_int_equal(users(1, true), 11010);
+	assert_int_equal(users(2, false), 100);
+	assert_int_equal(users(2, true), 100100);
+	assert_int_equal(users(3, true), 0);
+	/* A name in another's directory; and none at all. */
+	assert_int_equal(fs_alias_add(f, e, "f"), 0);
+	assert_int_equal(users(2, true), 101100);
+	fs_alias_remove(e, "f");
+	fs_alias_remove(d, "f");
+	assert_int_equal(users(1, true), 11010);
+	fs_inode_set_plain(e);
+	assert_int_equal(users(2, true), 0);
+	forget(f);
+	assert_int_equal(users(1, true), 10010);
+}
+
+/* In bytes, malloc's included; 8 for the two tables come on top. */
 static void memory(void **state)
 {
 	struct fs_inode *root = get(NULL, NULL, 1, S_IFDIR);
@@ -196,7 +255,7 @@ static void memory(void **state)
 	use = fs_use_get(f);
 	assert_non_null(use);
 	assert_ptr_equal(fs_use_get(f), use);
-	assert_true(malloc_usable_size(use) + sizeof(size_t) <= 128);
+	assert_true(malloc_usable_size(use) + sizeof(size_t) <= 144);
 	assert_non_null(root->use);
 	assert_non_null(fs_use_get(l));
 	assert_int_equal(fs_inode_bar(l), FS_BAR_NONE);
@@ -210,6 +269,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(names, setup, teardown),
 		cmocka_unit_test_setup_teardown(many, setup, teardown),
 		cmocka_unit_test_setup_teardown(counts, setup, teardown),
+		cmocka_unit_test_setup_teardown(key_users, setup, teardown),
 		cmocka_unit_test_setup_teardown(memory, setup, teardown),
 	};
 

@@ -43,6 +43,8 @@ bool fscrypt_context_uses_ino(const union fscrypt_context *ctx);
 /* The key specifier that a policy names. */
 void fscrypt_policy_to_key_spec(const union fscrypt_policy *policy,
 				struct fscrypt_key_specifier *ret_spec);
+bool fscrypt_key_spec_equal(const struct fscrypt_key_specifier *a,
+			    const struct fscrypt_key_specifier *b);
 
 unsigned fscrypt_policy_contents_mode(const union fscrypt_policy *policy);
 unsigned fscrypt_policy_filenames_mode(const union fscrypt_policy *policy);

@@ -45,13 +45,11 @@ const struct fscrypt_mode *fscrypt_mode_get(unsigned mode);
 
 /* Bytes of the specifier's union that count: 8, 16, or 0 for an unknown type. */
 size_t fscrypt_key_spec_len(const struct fscrypt_key_specifier *spec);
-bool fscrypt_key_spec_equal(const struct fscrypt_key_specifier *a,
-			    const struct fscrypt_key_specifier *b);
 
 /* ---- super.c -----------------------------------------------------------------------------------
  */
 
-#define FSCRYPT_KEYRING_BUCKETS 256
+#define FSCRYPT_KEYRING_BUCKETS 4096
 #define FSCRYPT_TFM_POOL	32
 
 struct fscrypt_charge;

@@ -20,8 +20,8 @@
 static struct fscrypt_master_key **bucket_of(struct fscrypt_super *fsc,
 					     const struct fscrypt_key_specifier *spec)
 {
-	/* Identifiers and descriptors are hash values: their first byte is a hash. */
-	return &fsc->keys[spec->u.raw[0]];
+	/* Identifiers and descriptors are hash values: any bytes of them are a hash. */
+	return &fsc->keys[(spec->u.raw[0] << 8 | spec->u.raw[1]) % FSCRYPT_KEYRING_BUCKETS];
 }
 
 static struct fscrypt_master_key *find_locked(struct fscrypt_super *fsc,

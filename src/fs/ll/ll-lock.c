@@ -58,7 +58,7 @@ static void collect(struct fs_inode *inode, void *arg)
 {
 	struct victims *v = arg;
 
-	if (!fs_inode_is_pinned(inode) || !fs_inode_in_tree_of(inode, v->spec))
+	if (!fs_inode_is_pinned(inode))
 		return;
 	if (v->num == v->cap) {
 		size_t cap = v->cap ? v->cap * 2 : 256;
@@ -274,7 +274,7 @@ static void settle(struct ll_session *s, const struct victims *v)
 
 static void find_victims(struct ll_session *s, struct victims *v)
 {
-	fs_inode_for_each(s->sb, collect, v);
+	fs_inode_for_each_of_key(s->sb, v->spec, true, collect, v);
 	if (v->num)
 		qsort(v->list, v->num, sizeof(*v->list), deeper_first);
 }
