@@ -284,6 +284,14 @@ _remount() {
 	_mount "$@"
 }
 
+# _flip FILE OFFSET: change one byte, whatever it is: a fixed one would be there already in one of 256 ciphertexts.
+_flip() {
+	local byte
+	byte=$(od -An -tu1 -j "$2" -N 1 "$1") && [ -n "$byte" ] || _fail "no byte $2 in $1"
+	# shellcheck disable=SC2059 # the format is the byte
+	printf "\\$(printf %03o $((byte ^ 255)))" | dd of="$1" bs=1 seek="$2" conv=notrunc status=none
+}
+
 # Drop what the kernel has cached of the mount (root only; harmless otherwise).
 _drop_caches() {
 	[ -w /proc/sys/vm/drop_caches ] && sync && echo 3 >/proc/sys/vm/drop_caches

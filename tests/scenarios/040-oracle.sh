@@ -27,6 +27,6 @@ mkdir "$T/one"
 echo text | tee "$T/one/file" >"$M/file"
 _umount
 f=$(find "$S" -maxdepth 1 -type f ! -name '.fuscrypt*')
-printf '\001' | dd of="$f" bs=1 seek=4100 conv=notrunc status=none
+_flip "$f" 4100
 python3 "$ORACLE/check_store.py" --store "$S" --key-file "$K" --plain "$T/one" | grep -c '^DIFF'
 _done

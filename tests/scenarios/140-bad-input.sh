@@ -86,6 +86,6 @@ bad "missing"
 mv "$S/.fuscrypt.ctx" "$T/ctx"
 bad "root context missing"
 mv "$T/ctx" "$S/.fuscrypt.ctx"
-printf '\377' | dd of="$S/.fuscrypt.ctx" bs=1 seek=60 conv=notrunc status=none
+_flip "$S/.fuscrypt.ctx" 60
 bad "root context changed"
 _done

@@ -36,6 +36,6 @@ part m0 0 24 | cmp - "$T/flat" && part m1 1 24 | cmp - "$T/flat" && echo "  twic
 mkdir "$T/tags"
 checked="integrity(tags=$T/tags;file(path=$T/i0))"
 "$blk" write --key "$K" --device "$checked" -i "$T/data" && cmp "$T/i0" "$T/flat" && echo "integrity: the same bytes"
-printf X | dd of="$T/i0" bs=1 seek=50000 conv=notrunc status=none
+_flip "$T/i0" 50000
 "$blk" read --key "$K" --device "$checked" --length 98304 >"$T/out" 2>"$T/message" || _filter <"$T/message" | tail -n 1
 _done

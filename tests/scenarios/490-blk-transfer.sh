@@ -56,7 +56,7 @@ said "engine allowed" "$blk" write --key "$K" --no-fallback --device sim --inlin
 said "mode not known" "$blk" write --key "$K" --no-fallback --device 'sim(modes=adiantum)' --inlinecrypt -i "$T/data" "$T/img3"
 
 echo "--- differences"
-printf 'x' | dd of="$T/img" bs=1 seek=20000 conv=notrunc status=none
+_flip "$T/img" 20000
 said "one byte" "$blk" verify --key "$K" -i "$T/data" "$T/img"
 tail -n 1 "$T/message" | _filter
 said "wrong number" "$blk" verify --key "$K" --dun 1 -i "$T/data" "$T/img"

@@ -37,7 +37,7 @@ void ll_readahead_raise(struct ll_session *s)
 		text[n] = '\0';
 		if (strtol(text, NULL, 10) == USUAL_KIB) {
 			n = snprintf(text, sizeof(text), "%d\n", WANT_KIB);
-			(void)!pwrite(fd, text, (size_t)n, 0);
+			(void)!write(fd, text, (size_t)n);
 		}
 	}
 	close(fd);
