@@ -4,13 +4,12 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "util/compiler.h"
+#include "util/thread.h"
 
 /* On the stack of who wants it done. Progress does not depend on a worker: the owner does parts
  * too. */
@@ -91,21 +90,18 @@ int blk_crypt_workers_create(unsigned threads, struct blk_crypt_workers **ret)
 		calloc(1, sizeof(*workers) + threads * sizeof(pthread_t));
 	pthread_attr_t attr;
 	sigset_t all, old;
-	cpu_set_t cpus;
 	int err = 0;
 
-	if (!workers)
+	if (!workers || thread_attr_init(&attr) != 0) {
+		free(workers);
 		return -ENOMEM;
+	}
 	pthread_mutex_init(&workers->lock, NULL);
 	pthread_cond_init(&workers->more, NULL);
 	pthread_cond_init(&workers->left, NULL);
 	/* Signals are for the main thread; workers inherit this mask. */
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
-	pthread_attr_init(&attr);
-	/* On all processors of the process: who needs them first may be bound to one. */
-	if (sched_getaffinity(getpid(), sizeof(cpus), &cpus) == 0)
-		(void)pthread_attr_setaffinity_np(&attr, sizeof(cpus), &cpus);
 	for (unsigned i = 0; i < threads && !err; i++) {
 		err = pthread_create(&workers->threads[i], &attr, worker_main, workers);
 		if (!err)

@@ -3,33 +3,11 @@
 # 505-uring - requests by io_uring: where it is used, a tree, memory, more requests that wait than a queue has entries
 . "$(dirname "$0")/../lib/scenario.sh"
 _begin long
-_need_root
-_need_cmd python3
-_need_cmd taskset
-
-offer=/sys/module/fuse/parameters/enable_uring
-[ -w $offer ] || _notrun "this kernel has no FUSE over io_uring"
-before=$(cat $offer)
-off=$(cat /proc/sys/kernel/io_uring_disabled)
-trap 'echo "$before" >$offer; echo "$off" >/proc/sys/kernel/io_uring_disabled; _cleanup' EXIT
-
-status() { # FIELD
-	"$FUSCRYPT" status --json "$M" | python3 -c 'import json, sys; print(json.load(sys.stdin)[sys.argv[1]])' "$1"
-}
-
-rings() { # how many there are: one for each processor that is there
-	cat /proc/"$(status pid)"/task/*/comm | grep -c '^fuse-ring-[0-9]'
-}
-
-ring_mount() {
-	echo Y >$offer
-	_mount "$@"
-	echo "$before" >$offer
-}
+. "$(dirname "$0")/../lib/rings.sh"
 
 plain_mount() { # LABEL [options]
 	_mount "${@:2}"
-	echo "$1: $(status io_uring), $(rings) rings"
+	echo "$1: $(_status io_uring), $(_rings) rings"
 	_umount
 }
 
@@ -42,9 +20,8 @@ echo 2 >/proc/sys/kernel/io_uring_disabled
 plain_mount "not allowed"
 echo "$off" >/proc/sys/kernel/io_uring_disabled
 
-ring_mount
-[ "$(status io_uring)" = True ] || _notrun "no rings here"
-echo "as many rings as processors: $([ "$(rings)" = "$(getconf _NPROCESSORS_ONLN)" ] && echo yes)"
+_ring_mount
+echo "as many rings as processors: $([ "$(_rings)" = "$(getconf _NPROCESSORS_ONLN)" ] && echo yes)"
 cp -r "$SCEN_ROOT/src/fs" "$M/tree"
 for i in 1 2 3 4 5 6 7 8 9 10 11 12; do
 	taskset -c 0 dd if=/dev/urandom of="$M/sync$i" bs=64k count=4 conv=fsync status=none &
@@ -56,7 +33,7 @@ diff -r "$SCEN_ROOT/src/fs" "$M/tree" && echo "same tree"
 dd if=/dev/zero of="$M/large" bs=1M count=8 conv=fsync status=none
 _drop_caches
 cat "$M/large" >/dev/null
-daemon=$(status pid)
+daemon=$(_status pid)
 for t in /proc/"$daemon"/task/*; do
 	[ "$(cat "$t/comm")" = fuscrypt-crypt ] || continue
 	[ "$(grep Cpus_allowed: "$t/status")" = "$(grep Cpus_allowed: /proc/"$daemon"/status)" ] || echo "a helper is bound"

@@ -12,6 +12,7 @@
 #include "fs/ll/ll.h"
 #include "util/io.h"
 #include "util/log.h"
+#include "util/thread.h"
 
 #define CAP_BIT_FOWNER	  3
 #define CAP_BIT_SYS_ADMIN 21
@@ -195,10 +196,12 @@ int ll_job_start(struct ll_session *s, uid_t uid, void (*fn)(void *arg), void *a
 	if (!now)
 		/* cppcheck-suppress memleak ; the queue has it */
 		return 0;
-	pthread_attr_init(&attr);
-	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-	err = -pthread_create(&thread, &attr, job_main, job);
-	pthread_attr_destroy(&attr);
+	err = -thread_attr_init(&attr);
+	if (err == 0) {
+		pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+		err = -pthread_create(&thread, &attr, job_main, job);
+		pthread_attr_destroy(&attr);
+	}
 	if (err < 0) {
 		pthread_mutex_lock(&jobs_lock);
 		job_leave(uid);

@@ -11,6 +11,7 @@
 #include "fs/ll/ll.h"
 #include "util/keyctl.h"
 #include "util/log.h"
+#include "util/thread.h"
 
 #define PERIOD_SECS 1
 #define BATCH	    64
@@ -101,6 +102,18 @@ static void *tick(void *arg)
 	return NULL;
 }
 
+static bool start_clock(struct ll_keys *k)
+{
+	pthread_attr_t attr;
+	int err = thread_attr_init(&attr);
+
+	if (err == 0) {
+		err = pthread_create(&k->thread, &attr, tick, k);
+		pthread_attr_destroy(&attr);
+	}
+	return err == 0;
+}
+
 /* Of any thread: a key has just unlocked something. */
 static void key_came(void *arg)
 {
@@ -110,7 +123,7 @@ static void key_came(void *arg)
 	k->came = k->watching = true;
 	queue_locked(k);
 	if (!k->started && !k->stop) {
-		k->started = pthread_create(&k->thread, NULL, tick, k) == 0;
+		k->started = start_clock(k);
 		if (!k->started)
 			log_warn("no thread to watch keys of the kernel's keyrings: they stay");
 	}

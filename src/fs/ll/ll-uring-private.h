@@ -5,9 +5,11 @@
 
 #include <liburing.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "fs/ll/ll-uring.h"
 #include "util/workqueue.h"
@@ -72,6 +74,13 @@ struct uring_entry {
 	size_t wipe;	 /* bytes of the reply that is being committed, for which that matters */
 };
 
+/* How a queue's thread runs: ll-uring-mode.c. */
+enum uring_mode {
+	URING_BOUND,	/* on its processor, as any other */
+	URING_YIELDING, /* there, when nobody else wants to */
+	URING_FREE,	/* on any */
+};
+
 /* A thread with its ring, for the kernel's queue of one processor. */
 struct uring_queue {
 	struct ll_uring *u;
@@ -95,6 +104,18 @@ struct uring_queue {
 	unsigned left;		  /* requests until the goal is given up; thread only */
 	unsigned settled;	  /* Protected by u->lock */
 	bool running;		  /* it serves. Protected by u->lock */
+
+	/* Of the thread, for the watcher: */
+	_Atomic pid_t tid;
+	_Atomic unsigned small, bulk; /* requests that it has got */
+	unsigned burst;		      /* some of them, since burst_began; thread only */
+	long long burst_began;	      /* ns; thread only */
+	/* Of the watcher: */
+	enum uring_mode mode;
+	cpu_set_t *own;
+	unsigned seen_small, seen_bulk;
+	unsigned quiet, since_bulk, stuck; /* ticks */
+	unsigned wait, backoff, good; /* ticks: until it may yield, of the last wait, without one */
 };
 
 struct ll_uring {
@@ -113,6 +134,16 @@ struct ll_uring {
 	unsigned running; /* threads that serve. Protected by lock */
 	int err;	  /* of the first that has none. Protected by lock */
 	bool started;	  /* Protected by lock */
+
+	pthread_t watcher;
+	bool has_watcher;
+	_Atomic bool watching, watch_stop; /* changed with watch_lock held */
+	pthread_mutex_t watch_lock;
+	pthread_cond_t watch_wake;
+	/* Of the watcher: */
+	bool can_yield; /* and come back from there */
+	cpu_set_t *ours;
+	size_t cpu_set_size;
 	unsigned num_queues;
 	struct uring_queue queues[]; /* one for each processor that is there, in front qid 0 */
 };
@@ -126,6 +157,16 @@ struct uring_entry *ll_uring_add_entry(struct uring_queue *q, uint16_t qid);
 /* Give back what memory the idle entries of @q have taken for large requests. Context: its thread.
  */
 void ll_uring_give_back(struct uring_queue *q);
+
+/*
+ * The watcher of the queues' threads. Context: before they are started; before they are joined.
+ * Without memory or processors there is none: they stay bound.
+ */
+void ll_uring_watch_start(struct ll_uring *u);
+void ll_uring_watch_stop(struct ll_uring *u);
+
+/* A request has come, @large or not. Context: the thread of @q. */
+void ll_uring_note_request(struct uring_queue *q, bool large);
 
 /* A queue's thread: makes its ring, tells so, waits for the start, serves. */
 void *ll_uring_queue_main(void *queue);

@@ -172,6 +172,8 @@ static struct ll_uring *new_uring(const struct cpus *c)
 	u->num_queues = num;
 	pthread_mutex_init(&u->lock, NULL);
 	pthread_cond_init(&u->changed, NULL);
+	pthread_mutex_init(&u->watch_lock, NULL);
+	pthread_cond_init(&u->watch_wake, NULL);
 	for (i = 0, cpu = 0; i < num; i++, cpu++) {
 		while (!CPU_ISSET_S(cpu, size, c->online))
 			cpu++;
@@ -193,6 +195,7 @@ static int start_all(struct ll_uring *u, const struct cpus *c)
 	u->bulk = workqueue_create("fuse-ring-bulk", MIN(u->num_queues, (unsigned)MAX_BULK));
 	if (!u->slow || !u->bulk)
 		return -ENOMEM;
+	ll_uring_watch_start(u);
 	for (i = 0; i < u->num_queues && err == 0; i++) {
 		err = add_entries(&u->queues[i], c);
 		if (err == 0)
@@ -285,6 +288,7 @@ void ll_uring_stop(struct ll_uring *u)
 
 	if (!u)
 		return;
+	ll_uring_watch_stop(u);
 	pthread_mutex_lock(&u->lock);
 	atomic_store(&u->stopping, true);
 	pthread_cond_broadcast(&u->changed);
@@ -335,6 +339,8 @@ void ll_uring_destroy(struct ll_uring *u)
 		pthread_mutex_destroy(&q->done_lock);
 	}
 	pthread_cond_destroy(&u->changed);
+	pthread_cond_destroy(&u->watch_wake);
+	pthread_mutex_destroy(&u->watch_lock);
 	pthread_mutex_destroy(&u->lock);
 	free(u);
 }

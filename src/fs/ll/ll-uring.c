@@ -223,6 +223,7 @@ static void take_request(struct uring_entry *e, bool others)
 			       : others && size >= LARGE ? u->bulk
 							 : NULL;
 
+	ll_uring_note_request(e->q, size >= LARGE);
 	atomic_store(&e->unique, h->unique);
 	e->served = true;
 	e->opcode = h->opcode;
@@ -456,6 +457,7 @@ void *ll_uring_queue_main(void *arg)
 
 	snprintf(name, sizeof(name), "fuse-ring-%u", q->qid);
 	pthread_setname_np(pthread_self(), name);
+	atomic_store(&q->tid, gettid());
 	if (set) {
 		CPU_ZERO_S(CPU_ALLOC_SIZE(MAX_POSSIBLE), set);
 		CPU_SET_S(q->qid, CPU_ALLOC_SIZE(MAX_POSSIBLE), set);
