@@ -7,6 +7,8 @@ _need_cmd taskset
 
 offer=/sys/module/fuse/parameters/enable_uring
 [ -w $offer ] || _notrun "this kernel has no FUSE over io_uring"
+# Those switches are the machine's: one such scenario at a time.
+exec 8>"${TMPDIR:-/tmp}/fuscrypt-check.rings" && flock 8
 before=$(cat $offer)
 off=$(cat /proc/sys/kernel/io_uring_disabled)
 trap 'echo "$before" >$offer; echo "$off" >/proc/sys/kernel/io_uring_disabled; _cleanup' EXIT
