@@ -309,13 +309,14 @@ def summary(r):
         ours, uring = (r.med(b, step, n) for n in OURS)
         floor, (peer, pname) = r.floor(b, step)[0], r.peer(b, step)
         if ours is not None:
-            rows.append([label, "%s %s" % (num(ours), UNIT[step]), num(ratio(ours, floor)), num(ratio(uring, floor)),
-                         "-" if peer is None else "%s (%s)" % (num(ours / peer), pname)])
+            rows.append([label, "%s %s" % (num(ours), UNIT[step]), num(ratio(ours, floor)), num(ratio(ours, peer)),
+                         num(ratio(uring, floor)), num(ratio(uring, peer)), pname or "-"])
     head = ["%s; %s cores of an %s, Linux %s, %s. More than 1 is faster." % (
         "On a tmpfs" if b == "tmpfs" else "On a disk", r.about["cores"], r.about["cpu"], r.about["kernel"], r.about["when"])]
     if heading(r)[0].startswith("**"):
         head.insert(0, heading(r)[0])
-    return "\n".join(head + [""] + lines(["", "fuscrypt", "to the floor", "`-o uring`, to the floor", "to the best peer"],
+    return "\n".join(head + [""] + lines(["", "fuscrypt, `-o nouring`", "to the floor", "to the best peer",
+                                          "`-o uring`, to the floor", "to the best peer", "which is"],
                                          rows)) + "\n"
 
 
