@@ -88,14 +88,11 @@ int blk_crypt_workers_create(unsigned threads, struct blk_crypt_workers **ret)
 {
 	struct blk_crypt_workers *workers =
 		calloc(1, sizeof(*workers) + threads * sizeof(pthread_t));
-	pthread_attr_t attr;
 	sigset_t all, old;
 	int err = 0;
 
-	if (!workers || thread_attr_init(&attr) != 0) {
-		free(workers);
+	if (!workers)
 		return -ENOMEM;
-	}
 	pthread_mutex_init(&workers->lock, NULL);
 	pthread_cond_init(&workers->more, NULL);
 	pthread_cond_init(&workers->left, NULL);
@@ -103,11 +100,10 @@ int blk_crypt_workers_create(unsigned threads, struct blk_crypt_workers **ret)
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
 	for (unsigned i = 0; i < threads && !err; i++) {
-		err = pthread_create(&workers->threads[i], &attr, worker_main, workers);
+		err = thread_create(&workers->threads[i], worker_main, workers);
 		if (!err)
 			workers->num_threads++;
 	}
-	pthread_attr_destroy(&attr);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	if (err) {
 		blk_crypt_workers_destroy(workers);

@@ -144,6 +144,20 @@ int io_write(int fd, const void *buf, size_t len)
 	return 0;
 }
 
+ssize_t io_read_text(const char *path, char *text, size_t size)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n;
+
+	if (fd < 0)
+		return -errno;
+	n = io_read(fd, text, size - 1);
+	close(fd);
+	if (n >= 0)
+		text[n] = '\0';
+	return n;
+}
+
 /* Opened anew, because @dirfd may be AT_FDCWD or O_PATH, which fsync() does not take. */
 static int sync_dir(int dirfd)
 {

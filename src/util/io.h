@@ -26,6 +26,12 @@ ssize_t io_read(int fd, void *buf, size_t len);
 int io_write(int fd, const void *buf, size_t len);
 
 /*
+ * What a small file (of /proc, of /sys) says, as a string of at most @size - 1 bytes. Returns its
+ * length or -errno.
+ */
+ssize_t io_read_text(const char *path, char *text, size_t size);
+
+/*
  * Replace @name in directory @dirfd by @len bytes at @buf so that a crash leaves the old or the new
  * file: written under a temporary name (.fuscrypt-tmp-*, which a crash may leave behind), fsynced,
  * renamed, directory fsynced. @mode is exact, whatever the umask. @dirfd may be AT_FDCWD or O_PATH;

@@ -6,10 +6,10 @@
 #include <pthread.h>
 
 /*
- * As pthread_attr_init(), for a thread that has the processors and the scheduling policy of the
+ * As pthread_create(), for a thread that has the processors and the scheduling policy of the
  * process: its maker may be bound to one processor, and be the last there to run (ll-uring-mode.c).
- * Returns 0 or an error number. To be destroyed by pthread_attr_destroy().
+ * Returns 0 or -errno.
  */
-int thread_attr_init(pthread_attr_t *attr);
+int thread_create(pthread_t *ret_thread, void *(*fn)(void *arg), void *arg);
 
 #endif

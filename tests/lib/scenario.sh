@@ -20,6 +20,8 @@ if [ -z "${FUSCRYPT:-}" ]; then
 fi
 SCEN_DEVICE=${SCEN_DEVICE:-}
 ORACLE=$SCEN_ROOT/tests/oracle
+# shellcheck disable=SC2034 # for scenarios of the engine alone
+blk=$FUSCRYPT_BUILD/fuscrypt-blk
 export FUSCRYPT FUSCRYPT_BUILD SCEN_ROOT SCEN_DEVICE ORACLE
 export PYTHONPATH=$SCEN_ROOT/tests/lib:$ORACLE
 scen_name=$(basename "$0" .sh)

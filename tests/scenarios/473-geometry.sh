@@ -4,7 +4,6 @@
 . "$(dirname "$0")/../lib/scenario.sh"
 _begin quick auto user encrypt
 
-blk=$FUSCRYPT_BUILD/fuscrypt-blk
 _make_key "$K"
 python3 -c 'import random, sys; random.seed(473); sys.stdout.buffer.write(random.randbytes(98304))' >"$T/data"
 "$blk" write --key "$K" -i "$T/data" "$T/flat" || _fail "write"

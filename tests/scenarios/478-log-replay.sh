@@ -4,8 +4,6 @@
 . "$(dirname "$0")/../lib/scenario.sh"
 _begin quick auto encrypt
 _need_root
-blk=$FUSCRYPT_BUILD/fuscrypt-blk
-[ -x "$blk" ] || blk=$FUSCRYPT_BUILD/src/fuscrypt-blk
 log=$T/log
 export SCEN_DEVICE="log(path=$log)"
 

@@ -4,7 +4,6 @@
 . "$(dirname "$0")/../lib/scenario.sh"
 _begin quick auto user
 
-blk=$FUSCRYPT_BUILD/fuscrypt-blk
 said() { # LABEL CMD...: exit code and message
 	local label=$1 rc
 	shift

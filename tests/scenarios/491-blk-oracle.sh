@@ -5,7 +5,6 @@
 _begin quick auto user
 _need_oracle
 
-blk=$FUSCRYPT_BUILD/fuscrypt-blk
 _make_key "$K"
 head -c 16 "$K" >"$T/key16"
 head -c 32 "$K" >"$T/key32"

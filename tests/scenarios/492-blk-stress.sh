@@ -4,7 +4,6 @@
 . "$(dirname "$0")/../lib/scenario.sh"
 _begin auto
 
-blk=$FUSCRYPT_BUILD/fuscrypt-blk
 figure() { # NAME: a member of the last record; of several profiles the largest
 	grep -oE "\"$1\":[0-9]+" "$T/figures" | cut -d: -f2 | sort -n | tail -n 1
 }

@@ -5,7 +5,6 @@
 _begin quick auto user
 _need_cmd python3
 
-blk=$FUSCRYPT_BUILD/fuscrypt-blk
 _make_key "$K"
 python3 -c 'import random, sys; random.seed(497); sys.stdout.buffer.write(random.randbytes(131072))' >"$T/data"
 "$blk" write --key "$K" -i "$T/data" "$T/flat" || _fail "flat"

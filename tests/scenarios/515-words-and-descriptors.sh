@@ -3,8 +3,6 @@
 # 515-words-and-descriptors - closed standard descriptors, a pid that is none, two keys where one goes
 . "$(dirname "$0")/../lib/scenario.sh"
 _begin quick auto user
-blk=$FUSCRYPT_BUILD/fuscrypt-blk
-[ -x "$blk" ] || blk=$FUSCRYPT_BUILD/src/fuscrypt-blk
 
 # said COMMAND...: its exit code and the first line that it says.
 exec 3>&1

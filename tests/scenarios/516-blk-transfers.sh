@@ -3,8 +3,6 @@
 # 516-blk-transfers - fuscrypt-blk keeps to its data unit numbers, and off the image it reads
 . "$(dirname "$0")/../lib/scenario.sh"
 _begin quick auto user
-blk=$FUSCRYPT_BUILD/fuscrypt-blk
-[ -x "$blk" ] || blk=$FUSCRYPT_BUILD/src/fuscrypt-blk
 # said ARGS...: the exit code and what it says.
 said() {
 	"$blk" "$@" 2>"$T/message"

@@ -3,8 +3,6 @@
 # 517-logs-and-resets - a log that could not be written stays one; what is no log is refused; resets
 . "$(dirname "$0")/../lib/scenario.sh"
 _begin quick auto user
-blk=$FUSCRYPT_BUILD/fuscrypt-blk
-[ -x "$blk" ] || blk=$FUSCRYPT_BUILD/src/fuscrypt-blk
 log=$T/log
 # said ARGS...: the exit code and what it says.
 said() {

@@ -3,8 +3,6 @@
 # 518-image-replay - the log of an image is replayed into a copy of it, to marks and to flushes
 . "$(dirname "$0")/../lib/scenario.sh"
 _begin quick auto user
-blk=$FUSCRYPT_BUILD/fuscrypt-blk
-[ -x "$blk" ] || blk=$FUSCRYPT_BUILD/src/fuscrypt-blk
 log=$T/log
 put() {
 	"$blk" write --key "$K" -i "$T/raw" --device "log(path=$log)" --block-size 4K "$@" || _fail "write"

@@ -118,6 +118,25 @@ static void io_file(void **state)
 	close(fd);
 }
 
+static void io_text(void **state)
+{
+	char path[64], text[8];
+	int fd = memfd_create("test-util", MFD_CLOEXEC);
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	assert_int_equal(io_read_text(path, text, sizeof(text)), 0);
+	assert_string_equal(text, "");
+	assert_int_equal(io_pwrite(fd, "123", 3, 0), 0);
+	assert_int_equal(io_read_text(path, text, sizeof(text)), 3);
+	assert_string_equal(text, "123");
+	/* Never more than there is room for, and the end is always there. */
+	assert_int_equal(io_pwrite(fd, "123456789", 9, 0), 0);
+	assert_int_equal(io_read_text(path, text, sizeof(text)), 7);
+	assert_string_equal(text, "1234567");
+	close(fd);
+	assert_int_equal(io_read_text("/proc/no such file", text, sizeof(text)), -ENOENT);
+}
+
 /* A file size limit in the middle: the kernel first writes a part, and then says why not more. */
 static void io_short_write(void **state)
 {
@@ -280,6 +299,7 @@ int main(void)
 		cmocka_unit_test(io_pipe),    cmocka_unit_test(io_write_blocks),
 		cmocka_unit_test(io_file),    cmocka_unit_test(io_short_write),
 		cmocka_unit_test(io_vectors), cmocka_unit_test(io_replace),
+		cmocka_unit_test(io_text),
 	};
 
 	if (secret_init())

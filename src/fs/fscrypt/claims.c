@@ -32,16 +32,9 @@ static uint64_t key_limit(const char *path, uint64_t fallback)
 {
 	char text[32], *end;
 	unsigned long long value;
-	ssize_t n;
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
 
-	if (fd < 0)
+	if (io_read_text(path, text, sizeof(text)) < 0)
 		return fallback;
-	n = io_read(fd, text, sizeof(text) - 1);
-	close(fd);
-	if (n <= 0)
-		return fallback;
-	text[n] = '\0';
 	value = strtoull(text, &end, 10);
 	return end != text ? value : fallback;
 }

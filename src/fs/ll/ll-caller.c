@@ -179,7 +179,6 @@ static void *job_main(void *arg)
 int ll_job_start(struct ll_session *s, uid_t uid, void (*fn)(void *arg), void *arg)
 {
 	struct job *job = malloc(sizeof(*job));
-	pthread_attr_t attr;
 	pthread_t thread;
 	bool now;
 	int err;
@@ -196,13 +195,10 @@ int ll_job_start(struct ll_session *s, uid_t uid, void (*fn)(void *arg), void *a
 	if (!now)
 		/* cppcheck-suppress memleak ; the queue has it */
 		return 0;
-	err = -thread_attr_init(&attr);
+	err = thread_create(&thread, job_main, job);
 	if (err == 0) {
-		pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-		err = -pthread_create(&thread, &attr, job_main, job);
-		pthread_attr_destroy(&attr);
-	}
-	if (err < 0) {
+		pthread_detach(thread);
+	} else {
 		pthread_mutex_lock(&jobs_lock);
 		job_leave(uid);
 		pthread_mutex_unlock(&jobs_lock);

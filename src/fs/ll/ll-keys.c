@@ -102,18 +102,6 @@ static void *tick(void *arg)
 	return NULL;
 }
 
-static bool start_clock(struct ll_keys *k)
-{
-	pthread_attr_t attr;
-	int err = thread_attr_init(&attr);
-
-	if (err == 0) {
-		err = pthread_create(&k->thread, &attr, tick, k);
-		pthread_attr_destroy(&attr);
-	}
-	return err == 0;
-}
-
 /* Of any thread: a key has just unlocked something. */
 static void key_came(void *arg)
 {
@@ -123,7 +111,7 @@ static void key_came(void *arg)
 	k->came = k->watching = true;
 	queue_locked(k);
 	if (!k->started && !k->stop) {
-		k->started = start_clock(k);
+		k->started = thread_create(&k->thread, tick, k) == 0;
 		if (!k->started)
 			log_warn("no thread to watch keys of the kernel's keyrings: they stay");
 	}

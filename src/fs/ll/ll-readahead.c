@@ -7,7 +7,6 @@
 #include <unistd.h>
 
 #include "fs/ll/ll.h"
-#include "util/compiler.h"
 #include "util/io.h"
 
 /*
@@ -21,24 +20,19 @@
 void ll_readahead_raise(struct ll_session *s)
 {
 	char path[64], text[16];
-	ssize_t n;
-	int fd;
+	int fd, n;
 
 	if (!s->mount_dev)
 		return;
 	snprintf(path, sizeof(path), "/sys/class/bdi/%u:%u/read_ahead_kb", major(s->mount_dev),
 		 minor(s->mount_dev));
 	/* For root only; and a value that is not the usual one is somebody's wish (udev, sysfs). */
-	fd = open(path, O_RDWR | O_CLOEXEC);
+	if (io_read_text(path, text, sizeof(text)) < 0 || strtol(text, NULL, 10) != USUAL_KIB)
+		return;
+	fd = open(path, O_WRONLY | O_CLOEXEC);
 	if (fd < 0)
 		return;
-	n = io_pread(fd, text, sizeof(text) - 1, 0);
-	if (n > 0) {
-		text[n] = '\0';
-		if (strtol(text, NULL, 10) == USUAL_KIB) {
-			n = snprintf(text, sizeof(text), "%d\n", WANT_KIB);
-			(void)!write(fd, text, (size_t)n);
-		}
-	}
+	n = snprintf(text, sizeof(text), "%d\n", WANT_KIB);
+	(void)!write(fd, text, (size_t)n);
 	close(fd);
 }

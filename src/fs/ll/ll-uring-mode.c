@@ -3,7 +3,6 @@
 #include "fs/ll/ll-uring-private.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
@@ -11,11 +10,12 @@
 #include <unistd.h>
 
 #include "util/compiler.h"
+#include "util/io.h"
 #include "util/log.h"
 #include "util/thread.h"
 
 /*
- * A ring's thread is bound to its processor. Three things follow, of which one is good.
+ * A ring's thread is bound to its processor: nobody else has to be woken for a request. But then:
  *
  * Many small requests, one after the other: while the thread gives its answer its processor is
  * busy, with itself, so the kernel wakes the caller on another one that is idle, which takes longer
@@ -49,18 +49,10 @@
 static bool is_runnable(pid_t tid)
 {
 	char path[64], text[256], *p;
-	ssize_t n;
-	int fd;
 
 	snprintf(path, sizeof(path), "/proc/self/task/%d/stat", (int)tid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
+	if (io_read_text(path, text, sizeof(text)) < 0)
 		return false;
-	n = read(fd, text, sizeof(text) - 1);
-	close(fd);
-	if (n <= 0)
-		return false;
-	text[n] = '\0';
 	/* "TID (name) STATE ..." */
 	p = strrchr(text, ')');
 	return p && p[1] == ' ' && p[2] == 'R';
@@ -96,10 +88,10 @@ static void set_mode(struct uring_queue *q, enum uring_mode mode)
 		u->can_yield = false;
 		return;
 	}
-	if (q->mode == URING_FREE && q->bind)
-		(void)sched_setaffinity(tid, u->cpu_set_size, q->own);
+	if (q->mode == URING_FREE)
+		(void)sched_setaffinity(tid, CPU_SET_SIZE, q->own);
 	q->mode = URING_BOUND;
-	if (mode == URING_FREE && q->bind && sched_setaffinity(tid, u->cpu_set_size, u->ours) == 0)
+	if (mode == URING_FREE && q->own && sched_setaffinity(tid, CPU_SET_SIZE, u->ours) == 0)
 		q->mode = URING_FREE;
 	if (mode == URING_YIELDING && set_policy(tid, SCHED_IDLE)) {
 		q->mode = URING_YIELDING;
@@ -198,11 +190,14 @@ static void *watcher_main(void *arg)
 
 void ll_uring_note_request(struct uring_queue *q, bool large)
 {
+	_Atomic unsigned *n = large ? &q->bulk : &q->small;
 	struct ll_uring *u = q->u;
 	struct timespec ts;
 	long long now;
 
-	atomic_fetch_add_explicit(large ? &q->bulk : &q->small, 1, memory_order_relaxed);
+	/* Nobody else writes it. */
+	atomic_store_explicit(n, atomic_load_explicit(n, memory_order_relaxed) + 1,
+			      memory_order_relaxed);
 	if (atomic_load_explicit(&u->watching, memory_order_relaxed))
 		return;
 	q->burst += large ? BURST / 2 : 1;
@@ -221,59 +216,25 @@ void ll_uring_note_request(struct uring_queue *q, bool large)
 	q->burst_began = now;
 }
 
-/* Its own processor, as a set. */
-static bool get_own(struct uring_queue *q, size_t size)
-{
-	q->own = CPU_ALLOC(MAX_POSSIBLE);
-	if (!q->own)
-		return false;
-	CPU_ZERO_S(size, q->own);
-	CPU_SET_S(q->qid, size, q->own);
-	return true;
-}
-
 void ll_uring_watch_start(struct ll_uring *u)
 {
-	pthread_attr_t attr;
 	pthread_t thread;
-	unsigned i;
 
-	u->cpu_set_size = CPU_ALLOC_SIZE(MAX_POSSIBLE);
-	u->ours = CPU_ALLOC(MAX_POSSIBLE);
-	if (!u->ours)
-		return;
-	CPU_ZERO_S(u->cpu_set_size, u->ours);
-	if (sched_getaffinity(getpid(), u->cpu_set_size, u->ours) < 0)
-		return;
-	for (i = 0; i < u->num_queues; i++)
-		if (!get_own(&u->queues[i], u->cpu_set_size))
-			return;
-	if (thread_attr_init(&attr) != 0)
-		return;
 	/* Who has given the daemon another policy means something by it. */
 	if (sched_getscheduler(getpid()) == SCHED_OTHER &&
-	    pthread_create(&thread, &attr, try_to_yield, u) == 0)
+	    thread_create(&thread, try_to_yield, u) == 0)
 		pthread_join(thread, NULL);
-	u->has_watcher = pthread_create(&u->watcher, &attr, watcher_main, u) == 0;
-	pthread_attr_destroy(&attr);
+	u->has_watcher = thread_create(&u->watcher, watcher_main, u) == 0;
 }
 
 void ll_uring_watch_stop(struct ll_uring *u)
 {
-	unsigned i;
-
-	if (u->has_watcher) {
-		pthread_mutex_lock(&u->watch_lock);
-		atomic_store(&u->watch_stop, true);
-		pthread_cond_signal(&u->watch_wake);
-		pthread_mutex_unlock(&u->watch_lock);
-		pthread_join(u->watcher, NULL);
-		u->has_watcher = false;
-	}
-	for (i = 0; i < u->num_queues; i++) {
-		CPU_FREE(u->queues[i].own);
-		u->queues[i].own = NULL;
-	}
-	CPU_FREE(u->ours);
-	u->ours = NULL;
+	if (!u->has_watcher)
+		return;
+	pthread_mutex_lock(&u->watch_lock);
+	atomic_store(&u->watch_stop, true);
+	pthread_cond_signal(&u->watch_wake);
+	pthread_mutex_unlock(&u->watch_lock);
+	pthread_join(u->watcher, NULL);
+	u->has_watcher = false;
 }

@@ -52,6 +52,7 @@ struct uring_cmd_req {
 #define STACK_SIZE   (1u << 20)
 #define NUM_IOV	     2
 #define MAX_POSSIBLE 4096
+#define CPU_SET_SIZE CPU_ALLOC_SIZE(MAX_POSSIBLE)
 #define STOP_SECS    2 /* for a reply that does not come: as long as ll_jobs_wait() waits */
 #define SETTLE_SECS  1
 #define SETTLE_MOST  4096 /* requests: so many are not left from before */
@@ -85,7 +86,7 @@ enum uring_mode {
 struct uring_queue {
 	struct ll_uring *u;
 	uint16_t qid;
-	bool bind; /* to the processor: it is there, and we may use it */
+	cpu_set_t *own; /* its processor, or NULL: it is not there, or not ours */
 	pthread_t thread;
 	bool has_thread;
 	struct io_uring ring;
@@ -112,7 +113,6 @@ struct uring_queue {
 	long long burst_began;	      /* ns; thread only */
 	/* Of the watcher: */
 	enum uring_mode mode;
-	cpu_set_t *own;
 	unsigned seen_small, seen_bulk;
 	unsigned quiet, since_bulk, stuck; /* ticks */
 	unsigned wait, backoff, good; /* ticks: until it may yield, of the last wait, without one */
@@ -141,9 +141,8 @@ struct ll_uring {
 	pthread_mutex_t watch_lock;
 	pthread_cond_t watch_wake;
 	/* Of the watcher: */
-	bool can_yield; /* and come back from there */
-	cpu_set_t *ours;
-	size_t cpu_set_size;
+	bool can_yield;	 /* and come back from there */
+	cpu_set_t *ours; /* processors that the user wants us to run on */
 	unsigned num_queues;
 	struct uring_queue queues[]; /* one for each processor that is there, in front qid 0 */
 };
@@ -160,7 +159,7 @@ void ll_uring_give_back(struct uring_queue *q);
 
 /*
  * The watcher of the queues' threads. Context: before they are started; before they are joined.
- * Without memory or processors there is none: they stay bound.
+ * Where there can be none they stay bound.
  */
 void ll_uring_watch_start(struct ll_uring *u);
 void ll_uring_watch_stop(struct ll_uring *u);

@@ -49,7 +49,7 @@ static void free_cpus(struct cpus *c)
 
 static int get_cpus(struct cpus *c)
 {
-	const size_t size = CPU_ALLOC_SIZE(MAX_POSSIBLE);
+	const size_t size = CPU_SET_SIZE;
 
 	c->possible = CPU_ALLOC(MAX_POSSIBLE);
 	c->online = CPU_ALLOC(MAX_POSSIBLE);
@@ -127,7 +127,7 @@ void ll_uring_give_back(struct uring_queue *q)
 /* Entries for the processor of @q; in the first queue for those too that are not there now. */
 static int add_entries(struct uring_queue *q, const struct cpus *c)
 {
-	const size_t size = CPU_ALLOC_SIZE(MAX_POSSIBLE);
+	const size_t size = CPU_SET_SIZE;
 	unsigned i;
 
 	q->max_entries = DEPTH + MAX_WAITING + (q == q->u->queues ? c->num : 0);
@@ -161,10 +161,21 @@ static int start_thread(struct uring_queue *q)
 	return err;
 }
 
-static struct ll_uring *new_uring(const struct cpus *c)
+static cpu_set_t *one_cpu(unsigned cpu)
 {
-	const size_t size = CPU_ALLOC_SIZE(MAX_POSSIBLE);
-	unsigned num = (unsigned)CPU_COUNT_S(size, c->online), i, cpu;
+	cpu_set_t *set = CPU_ALLOC(MAX_POSSIBLE);
+
+	if (set) {
+		CPU_ZERO_S(CPU_SET_SIZE, set);
+		CPU_SET_S(cpu, CPU_SET_SIZE, set);
+	}
+	return set;
+}
+
+/* Takes @c->ours over. */
+static struct ll_uring *new_uring(struct cpus *c)
+{
+	unsigned num = (unsigned)CPU_COUNT_S(CPU_SET_SIZE, c->online), i, cpu;
 	struct ll_uring *u = calloc(1, sizeof(*u) + num * sizeof(u->queues[0]));
 
 	if (!u)
@@ -175,14 +186,17 @@ static struct ll_uring *new_uring(const struct cpus *c)
 	pthread_mutex_init(&u->watch_lock, NULL);
 	pthread_cond_init(&u->watch_wake, NULL);
 	for (i = 0, cpu = 0; i < num; i++, cpu++) {
-		while (!CPU_ISSET_S(cpu, size, c->online))
+		while (!CPU_ISSET_S(cpu, CPU_SET_SIZE, c->online))
 			cpu++;
 		u->queues[i].u = u;
 		u->queues[i].qid = (uint16_t)cpu;
-		u->queues[i].bind = CPU_ISSET_S(cpu, size, c->ours);
+		if (CPU_ISSET_S(cpu, CPU_SET_SIZE, c->ours))
+			u->queues[i].own = one_cpu(cpu);
 		u->queues[i].event_fd = -1;
 		pthread_mutex_init(&u->queues[i].done_lock, NULL);
 	}
+	u->ours = c->ours;
+	c->ours = NULL;
 	return u;
 }
 
@@ -337,7 +351,9 @@ void ll_uring_destroy(struct ll_uring *u)
 		if (q->event_fd >= 0)
 			close(q->event_fd);
 		pthread_mutex_destroy(&q->done_lock);
+		CPU_FREE(q->own);
 	}
+	CPU_FREE(u->ours);
 	pthread_cond_destroy(&u->changed);
 	pthread_cond_destroy(&u->watch_wake);
 	pthread_mutex_destroy(&u->watch_lock);

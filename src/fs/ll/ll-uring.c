@@ -451,20 +451,14 @@ void *ll_uring_queue_main(void *arg)
 	struct uring_queue *q = arg;
 	struct ll_uring *u = q->u;
 	char name[16];
-	cpu_set_t *set = q->bind ? CPU_ALLOC(MAX_POSSIBLE) : NULL;
 	bool go;
 	int r;
 
 	snprintf(name, sizeof(name), "fuse-ring-%u", q->qid);
 	pthread_setname_np(pthread_self(), name);
 	atomic_store(&q->tid, gettid());
-	if (set) {
-		CPU_ZERO_S(CPU_ALLOC_SIZE(MAX_POSSIBLE), set);
-		CPU_SET_S(q->qid, CPU_ALLOC_SIZE(MAX_POSSIBLE), set);
-		/* Refused for a processor that is off by now. */
-		(void)sched_setaffinity(0, CPU_ALLOC_SIZE(MAX_POSSIBLE), set);
-		CPU_FREE(set);
-	}
+	if (q->own) /* refused for a processor that is off by now */
+		(void)sched_setaffinity(0, CPU_SET_SIZE, q->own);
 	r = set_up_ring(q);
 	pthread_mutex_lock(&u->lock);
 	u->ready++;
