@@ -3,9 +3,11 @@
 #include "fs/ll/ll-uring-private.h"
 
 #include <errno.h>
+#include <linux/ioprio.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -63,6 +65,20 @@ static bool set_policy(pid_t tid, int policy)
 	static const struct sched_param none;
 
 	return sched_setscheduler(tid, policy, &none) == 0;
+}
+
+/*
+ * A thread without a priority of its own at the disk has that of its policy, and the idle one's
+ * requests wait there until nobody else has any. So this thread's is written down as it is now.
+ */
+void ll_uring_keep_ioprio(void)
+{
+	int prio = (int)syscall(SYS_ioprio_get, IOPRIO_WHO_PROCESS, 0);
+
+	if (prio >= 0 && IOPRIO_PRIO_CLASS(prio) == IOPRIO_CLASS_NONE)
+		prio = IOPRIO_PRIO_VALUE(IOPRIO_CLASS_BE, IOPRIO_BE_NORM);
+	if (prio >= 0)
+		(void)syscall(SYS_ioprio_set, IOPRIO_WHO_PROCESS, 0, prio);
 }
 
 /* To give way is easy. A thread of its own sees whether that can be taken back. */

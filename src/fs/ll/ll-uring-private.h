@@ -48,7 +48,6 @@ struct uring_cmd_req {
 #define HEAD_ROOM    4096 /* in front of the payload: the request's fixed parts are put there */
 #define LARGE	     (128u << 10) /* bytes of data from which on a request is worth another thread */
 #define SLOW_THREADS 4
-#define MAX_BULK     4
 #define STACK_SIZE   (1u << 20)
 #define NUM_IOV	     2
 #define MAX_POSSIBLE 4096
@@ -57,20 +56,35 @@ struct uring_cmd_req {
 #define SETTLE_SECS  1
 #define SETTLE_MOST  4096 /* requests: so many are not left from before */
 
+#define NUM_HELPERS  10 /* as many as read /dev/fuse */
+#define LARGE_HABITS 60 /* operations are numbered below that; large READs, large WRITEs */
+
 struct uring_queue;
+struct uring_helper;
+
+/* What requests of one kind have been like: ll-uring-aside.c. Counted by all threads that serve. */
+struct uring_habit {
+	_Atomic int score;	/* how often they slept while others waited */
+	_Atomic bool took_long; /* the last one did */
+};
 
 struct uring_entry {
 	struct work work; /* for those that go to other threads */
 	struct uring_queue *q;
+	struct uring_habit *habit; /* of the last request's kind */
 	struct uring_req_header *header;
 	char *payload;
 	struct iovec iov[NUM_IOV];
 	_Atomic uint64_t unique;       /* of the request being served, 0 for none */
 	struct uring_entry *next_done; /* Protected by q->done_lock */
+	int lost;	   /* what ended it with a helper, or 0. Protected by the same */
+	_Atomic bool held; /* it is in a helper's ring, not in the queue's own */
 	/* Of the ring's thread, and of who serves the request: */
 	uint16_t qid;	 /* the kernel's queue */
 	bool served;	 /* it has had a request */
 	uint32_t opcode; /* of the last one */
+	size_t size;	 /* of its data, bytes */
+	bool here;	 /* it is served by the queue's thread */
 	size_t touched;	 /* bytes of the payload that memory is behind */
 	size_t wipe;	 /* bytes of the reply that is being committed, for which that matters */
 };
@@ -99,12 +113,16 @@ struct uring_queue {
 	unsigned max_entries;
 	struct uring_entry **entries;
 	pthread_mutex_t done_lock;
-	struct uring_entry *done; /* replied to by other threads. Protected by done_lock */
+	struct uring_entry *done; /* back from other threads. Protected by done_lock */
 	_Atomic unsigned asked;	  /* times that somebody wanted it settled */
 	unsigned goal;		  /* those that the thread has seen; thread only */
 	unsigned left;		  /* requests until the goal is given up; thread only */
 	unsigned settled;	  /* Protected by u->lock */
 	bool running;		  /* it serves. Protected by u->lock */
+	unsigned streak;	  /* requests since none waited behind; thread only */
+	_Atomic bool backlog;	  /* some wait */
+	_Atomic unsigned aside;	  /* requests that helpers have got */
+	struct uring_habit habits[LARGE_HABITS + 2];
 
 	/* Of the thread, for the watcher: */
 	_Atomic pid_t tid;
@@ -123,11 +141,17 @@ struct ll_uring {
 	ssize_t (*look)(void *arg, void *buf, ssize_t len);
 	void *arg;
 	size_t payload_size;
-	struct workqueue *slow; /* what waits for a disk */
-	struct workqueue *bulk; /* large data, when others wait behind */
-	_Atomic bool stopping;	/* as soon as all that has been taken is answered */
-	_Atomic bool give_up;	/* now */
-	_Atomic bool refused;	/* the kernel took no entries: logged */
+	struct workqueue *slow; /* what waits for a disk, and for all of a file */
+	struct uring_helper *helpers;
+	unsigned num_helpers;
+	pthread_mutex_t help_lock;
+	struct uring_helper *idle; /* Protected by help_lock */
+	unsigned crowd;		   /* helpers for those that are behind others. The same */
+	_Atomic bool help_ends;	   /* helpers are to stop. Set with help_lock held */
+	int help_end_fd;	   /* readable from then on */
+	_Atomic bool stopping;	   /* as soon as all that has been taken is answered */
+	_Atomic bool give_up;	   /* now */
+	_Atomic bool refused;	   /* the kernel took no entries: logged */
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
 	unsigned ready;	  /* threads that have their ring. Protected by lock */
@@ -164,8 +188,73 @@ void ll_uring_give_back(struct uring_queue *q);
 void ll_uring_watch_start(struct ll_uring *u);
 void ll_uring_watch_stop(struct ll_uring *u);
 
+/* Whatever policy the watcher gives this thread, it is served by the disk as it is now. */
+void ll_uring_keep_ioprio(void);
+
 /* A request has come, @large or not. Context: the thread of @q. */
 void ll_uring_note_request(struct uring_queue *q, bool large);
+
+/* Bytes of data that the request in @e brings or asks for. Context: before it is served. */
+size_t ll_uring_data_size(const struct uring_entry *e);
+
+/*
+ * Have the request in @e served by another thread, if that is better; @others are there behind it.
+ * False: it has not been. Context: the thread of its queue.
+ */
+bool ll_uring_give_away(struct uring_entry *e, bool others);
+
+/* Serve the request in @e on its queue's thread. Context: that, after the above. */
+void ll_uring_serve_here(struct uring_entry *e);
+
+/* The same for a helper; it may be another's request when this returns. */
+void ll_uring_serve_aside(struct uring_entry *e);
+
+/* Whether the helper that serves @e is to have the next request of its queue too. */
+bool ll_uring_keep_aside(const struct uring_entry *e);
+
+/* A request is there in @e: note what it is. Context: its queue's thread, a helper. */
+void ll_uring_begin(struct uring_entry *e);
+void ll_uring_begin_aside(struct uring_entry *e);
+
+/* Have libfuse serve the request in @e. Context: any thread. */
+void ll_uring_serve(struct uring_entry *e);
+
+/* Entries of @q whose requests have been taken and not been answered. Context: any thread. */
+unsigned ll_uring_count_away(const struct uring_queue *q);
+
+/* The reply in @e is complete: to the kernel with it. Context: the queue's thread. */
+void ll_uring_commit(struct uring_entry *e);
+
+/* Give @e, which other threads had, to its queue's thread. */
+void ll_uring_push_done(struct uring_entry *e);
+
+/* Prepare @cmd for @e in @ring. Context: the thread of @ring. */
+void ll_uring_prepare(struct io_uring *ring, struct uring_entry *e, unsigned cmd);
+
+/* Make a ring of @entries completions at most. Context: its thread. Returns 0 or -errno. */
+int ll_uring_make_ring(struct io_uring *ring, unsigned entries);
+
+/* Whether something has come to @ring that its thread has not seen to. Context: that. */
+bool ll_uring_has_more(const struct io_uring *ring);
+
+/*
+ * Threads with a ring each, which take an entry over from a queue together with its request, and
+ * may keep it for those that come next. Stopped when the queues' threads have ended.
+ */
+int ll_uring_helpers_start(struct ll_uring *u);
+void ll_uring_helpers_stop(struct ll_uring *u);
+
+/*
+ * Let a helper that has nothing to do serve @e; @in_crowd: only because others are behind it.
+ * False: there is none, or enough of those are at work.
+ */
+bool ll_uring_help(struct uring_entry *e, bool in_crowd);
+
+/*
+ * This thread has replied to @e, which it serves. True: it is a helper that keeps it, and the reply
+ * goes its way. False: it goes through the queue.
+ */
+bool ll_uring_helper_commit(struct uring_entry *e);
 
 /* A queue's thread: makes its ring, tells so, waits for the start, serves. */
 void *ll_uring_queue_main(void *queue);

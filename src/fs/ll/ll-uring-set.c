@@ -113,12 +113,12 @@ void ll_uring_give_back(struct uring_queue *q)
 	for (unsigned i = 0; i < n; i++) {
 		struct uring_entry *e = q->entries[i];
 
-		if (e->touched < LARGE)
-			continue;
-		if (atomic_load(&e->unique) != 0) {
+		if (atomic_load(&e->held) || atomic_load(&e->unique) != 0) {
 			q->large = true;
 			continue;
 		}
+		if (e->touched < LARGE)
+			continue;
 		madvise(e->payload, e->touched, MADV_DONTNEED);
 		e->touched = 0;
 	}
@@ -181,8 +181,10 @@ static struct ll_uring *new_uring(struct cpus *c)
 	if (!u)
 		return NULL;
 	u->num_queues = num;
+	u->help_end_fd = -1;
 	pthread_mutex_init(&u->lock, NULL);
 	pthread_cond_init(&u->changed, NULL);
+	pthread_mutex_init(&u->help_lock, NULL);
 	pthread_mutex_init(&u->watch_lock, NULL);
 	pthread_cond_init(&u->watch_wake, NULL);
 	for (i = 0, cpu = 0; i < num; i++, cpu++) {
@@ -206,9 +208,9 @@ static int start_all(struct ll_uring *u, const struct cpus *c)
 	int err = 0;
 
 	u->slow = workqueue_create("fuse-ring-slow", SLOW_THREADS);
-	u->bulk = workqueue_create("fuse-ring-bulk", MIN(u->num_queues, (unsigned)MAX_BULK));
-	if (!u->slow || !u->bulk)
+	if (!u->slow)
 		return -ENOMEM;
+	err = ll_uring_helpers_start(u);
 	ll_uring_watch_start(u);
 	for (i = 0; i < u->num_queues && err == 0; i++) {
 		err = add_entries(&u->queues[i], c);
@@ -312,8 +314,6 @@ void ll_uring_stop(struct ll_uring *u)
 	 */
 	if (u->slow)
 		workqueue_flush(u->slow);
-	if (u->bulk)
-		workqueue_flush(u->bulk);
 	clock_gettime(CLOCK_REALTIME, &until);
 	until.tv_sec += STOP_SECS;
 	pthread_mutex_lock(&u->lock);
@@ -329,8 +329,8 @@ void ll_uring_stop(struct ll_uring *u)
 		}
 	/* Not before: a thread may just have given it something. */
 	workqueue_destroy(u->slow);
-	workqueue_destroy(u->bulk);
-	u->slow = u->bulk = NULL;
+	u->slow = NULL;
+	ll_uring_helpers_stop(u);
 }
 
 void ll_uring_destroy(struct ll_uring *u)
@@ -357,6 +357,7 @@ void ll_uring_destroy(struct ll_uring *u)
 	pthread_cond_destroy(&u->changed);
 	pthread_cond_destroy(&u->watch_wake);
 	pthread_mutex_destroy(&u->watch_lock);
+	pthread_mutex_destroy(&u->help_lock);
 	pthread_mutex_destroy(&u->lock);
 	free(u);
 }

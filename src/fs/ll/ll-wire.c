@@ -146,7 +146,7 @@ static ssize_t wire_writev(int fd, struct iovec *iov, int count, void *userdata)
 		memcpy(iov[1].iov_base, &out, sizeof(out));
 		s->init_unique = 0;
 		n = writev(fd, iov, count);
-		ll_readahead_raise(s);
+		ll_bdi_tune(s);
 		if (s->uring)
 			ll_uring_start(s->uring);
 		return n;

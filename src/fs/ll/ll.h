@@ -150,8 +150,8 @@ void ll_jobs_wait(struct ll_session *s);
  */
 bool ll_mount_learn(struct ll_session *s);
 
-/* ll-readahead.c: once the kernel has read the answer to INIT. Does nothing where it may not. */
-void ll_readahead_raise(struct ll_session *s);
+/* ll-bdi.c: once the kernel has read the answer to INIT. Does nothing where it may not. */
+void ll_bdi_tune(struct ll_session *s);
 
 /* Whether it is worth trying again what failed with @err. */
 static inline bool ll_mount_again(struct ll_session *s, int err)
