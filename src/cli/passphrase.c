@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -52,15 +53,22 @@ static void on_signal(int sig)
 static int read_hidden(const char *prompt, struct secretbuf *buf)
 {
 	struct sigaction catch = { .sa_handler = on_signal }, old[ARRAY_SIZE(quit_signals)];
+	struct pollfd in = { .fd = STDIN_FILENO, .events = POLLIN };
 	struct termios tio, hidden;
+	sigset_t quit, before;
 	size_t i;
 	int r;
 
 	if (tcgetattr(STDIN_FILENO, &tio) < 0)
 		return -errno;
 	caught = 0;
-	for (i = 0; i < ARRAY_SIZE(quit_signals); i++)
+	sigemptyset(&quit);
+	for (i = 0; i < ARRAY_SIZE(quit_signals); i++) {
 		sigaction(quit_signals[i], &catch, &old[i]);
+		sigaddset(&quit, quit_signals[i]);
+	}
+	/* They come while it is waited for input only: none is missed just before that. */
+	sigprocmask(SIG_BLOCK, &quit, &before);
 	hidden = tio;
 	hidden.c_lflag &= ~(tcflag_t)ECHO;
 	hidden.c_lflag |= ICANON | ECHONL;
@@ -72,8 +80,10 @@ static int read_hidden(const char *prompt, struct secretbuf *buf)
 	buf->len = 0;
 	r = 0;
 	while (!caught) {
-		ssize_t n = read(STDIN_FILENO, buf->data + buf->len, 1);
+		ssize_t n = ppoll(&in, 1, NULL, &before);
 
+		if (n > 0)
+			n = read(STDIN_FILENO, buf->data + buf->len, 1);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
@@ -89,6 +99,7 @@ static int read_hidden(const char *prompt, struct secretbuf *buf)
 	tcsetattr(STDIN_FILENO, TCSAFLUSH, &tio);
 	for (i = 0; i < ARRAY_SIZE(quit_signals); i++)
 		sigaction(quit_signals[i], &old[i], NULL);
+	sigprocmask(SIG_SETMASK, &before, NULL);
 	if (caught) {
 		fputc('\n', stderr);
 		raise(caught);

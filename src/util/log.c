@@ -43,12 +43,28 @@ bool log_enabled(enum log_level level)
 	return (int)level <= atomic_load_explicit(&conf.max, memory_order_relaxed);
 }
 
-/* A message may quote what a user or a damaged store chose: no line breaks, no terminal codes. */
-static void make_printable(char *s, size_t len)
+/*
+ * A message may quote what a user or a damaged store chose: no line breaks, no terminal codes.
+ * Those of eight bits are codes too: U+0080 to U+009F, and as bytes where the text is not UTF-8.
+ */
+static void make_printable(char *text, size_t len)
 {
-	for (; len; len--, s++)
-		if ((unsigned char)*s < 0x20 || *s == 0x7f)
+	unsigned char *s = (unsigned char *)text;
+	unsigned left = 0; /* bytes that continue a character */
+
+	for (; len; len--, s++) {
+		if (left > 0 && (*s & 0xc0) == 0x80) {
+			left--;
+			continue;
+		}
+		left = *s >= 0xf0 ? 3 : *s >= 0xe0 ? 2 : *s >= 0xc2 ? 1 : 0;
+		if (*s == 0xc2 && len > 1 && s[1] >= 0x80 && s[1] <= 0x9f) {
+			s[0] = s[1] = '?';
+			left = 0;
+		} else if (*s < 0x20 || (*s >= 0x7f && *s <= 0x9f)) {
 			*s = '?';
+		}
+	}
 }
 
 void log_msg(enum log_level level, const char *fmt, ...)

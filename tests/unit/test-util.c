@@ -273,12 +273,16 @@ static void log_lines(void **state)
 	log_info("hello");
 	log_debug("hidden");
 	log_info("a\nb\033[1m\tc\x7f \xc3\xa4");
+	/* CSI of eight bits, as a character and as a byte; other characters have such bytes too. */
+	log_info("\xc2\x9b[ \x9b[ \xe2\x82\x9b \xf0\x9f\x98\x80 \xc2\xa0");
 	errno = ENOENT;
 	log_info("%m");
 	assert_int_equal(errno, ENOENT);
 	capture_end(text, sizeof(text));
 	assert_string_equal(text, "prog: error: number 5\nprog: warning: careful\nprog: hello\n"
-				  "prog: a?b?[1m?c? \xc3\xa4\nprog: No such file or directory\n");
+				  "prog: a?b?[1m?c? \xc3\xa4\n"
+				  "prog: ??[ ?[ \xe2\x82\x9b \xf0\x9f\x98\x80 \xc2\xa0\n"
+				  "prog: No such file or directory\n");
 	assert_true(log_enabled(LOG_LVL_ERR) && log_enabled(LOG_LVL_INFO));
 	assert_false(log_enabled(LOG_LVL_DEBUG));
 
