@@ -159,7 +159,7 @@ ssize_t io_read_text(const char *path, char *text, size_t size)
 }
 
 /* Opened anew, because @dirfd may be AT_FDCWD or O_PATH, which fsync() does not take. */
-static int sync_dir(int dirfd)
+int io_sync_dir(int dirfd)
 {
 	int fd, err = 0;
 
@@ -215,5 +215,5 @@ int io_replace_file(int dirfd, const char *name, const void *buf, size_t len, mo
 		unlinkat(dirfd, tmp, 0);
 		return err;
 	}
-	return sync_dir(dirfd);
+	return io_sync_dir(dirfd);
 }

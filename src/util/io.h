@@ -32,6 +32,12 @@ int io_write(int fd, const void *buf, size_t len);
 ssize_t io_read_text(const char *path, char *text, size_t size);
 
 /*
+ * What has been made, renamed or removed in directory @dirfd, which may be AT_FDCWD or O_PATH,
+ * stays after a crash. Returns 0, also where directories have no such thing, or -errno.
+ */
+int io_sync_dir(int dirfd);
+
+/*
  * Replace @name in directory @dirfd by @len bytes at @buf so that a crash leaves the old or the new
  * file: written under a temporary name (.fuscrypt-tmp-*, which a crash may leave behind), fsynced,
  * renamed, directory fsynced. @mode is exact, whatever the umask. @dirfd may be AT_FDCWD or O_PATH;

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <libgen.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -93,6 +94,22 @@ static int read_fuse_key(struct sim_hw *hw, const char *path, char **ret_why)
 	return err;
 }
 
+/* What has just been linked in stays after a power cut: keys are going to be wrapped by it. */
+static int sync_folder(const char *path)
+{
+	char *copy = strdup(path);
+	int fd, err;
+
+	if (!copy)
+		return -ENOMEM;
+	fd = open(dirname(copy), O_PATH | O_DIRECTORY | O_CLOEXEC);
+	err = fd < 0 ? -errno : io_sync_dir(fd);
+	if (fd >= 0)
+		close(fd);
+	free(copy);
+	return err;
+}
+
 /* Link the file in when it is whole: who comes at the same time gets one or the other, never half.
  */
 static int make_fuse_key(const char *path)
@@ -118,6 +135,8 @@ static int make_fuse_key(const char *path)
 	if (!err && link(tmp, path) < 0 && errno != EEXIST)
 		err = -errno;
 	unlink(tmp);
+	if (!err)
+		err = sync_folder(path);
 	secret_wipe(key, sizeof(key));
 	free(tmp);
 	return err;
