@@ -7,6 +7,7 @@ _begin long
 
 helpers=$SCEN_ROOT/tests/lib/ringhelp.py
 slow="-o device=delay(read=40ms,write=0us,flush=0us)"
+last=$(($(nproc) - 1))
 _init_store
 _mount
 for i in $(seq 64); do
@@ -20,9 +21,27 @@ echo "--- sixteen threads of one processor, a disk that takes its time"
 _ring_mount $slow
 taskset -c 0 python3 "$helpers" together "$M" 16 40
 _drop_caches
+taskset -c $last python3 "$helpers" together "$M" 16 40 # those of another processor
+_drop_caches
 (cd "$M" && taskset -c 0 sha256sum --quiet -c "$T/sums") && echo "same data"
 cat "$M"/f* >/dev/null
 echo hello >"$M/new" && cat "$M/new"
+
+echo "--- large files, and memory that is given back between them"
+for i in 1 2 3; do
+	head -c $((6000000 + i)) /dev/urandom >"$T/large$i"
+	taskset -c 0 cp "$T/large$i" "$M/" &
+done
+wait
+for _ in 1 2 3; do
+	_drop_caches
+	for i in 1 2 3; do
+		taskset -c 0 cmp "$T/large$i" "$M/large$i" &
+	done
+	wait
+	sleep 1.2
+done
+rm "$M"/large?
 
 echo "--- and one thread: served where it is"
 _drop_caches

@@ -115,8 +115,6 @@ static unsigned requests(struct uring_queue *q)
 void ll_uring_begin_aside(struct uring_entry *e)
 {
 	ll_uring_begin(e);
-	/* Whoever replies to it: that may be late, and then it is the queue's. */
-	atomic_store(&e->held, false);
 	e->habit = find_habit(e->q, e->opcode, e->size >= LARGE);
 	atomic_fetch_add_explicit(&e->q->aside, 1, memory_order_relaxed);
 }

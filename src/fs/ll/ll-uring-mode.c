@@ -7,6 +7,7 @@
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -75,10 +76,12 @@ void ll_uring_keep_ioprio(void)
 {
 	int prio = (int)syscall(SYS_ioprio_get, IOPRIO_WHO_PROCESS, 0);
 
-	if (prio >= 0 && IOPRIO_PRIO_CLASS(prio) == IOPRIO_CLASS_NONE)
-		prio = IOPRIO_PRIO_VALUE(IOPRIO_CLASS_BE, IOPRIO_BE_NORM);
-	if (prio >= 0)
-		(void)syscall(SYS_ioprio_set, IOPRIO_WHO_PROCESS, 0, prio);
+	/* Others keep the policy that they have. */
+	if (prio < 0 || sched_getscheduler(0) != SCHED_OTHER)
+		return;
+	if (IOPRIO_PRIO_CLASS(prio) == IOPRIO_CLASS_NONE)
+		prio = IOPRIO_PRIO_VALUE(IOPRIO_CLASS_BE, (getpriority(PRIO_PROCESS, 0) + 20) / 5);
+	(void)syscall(SYS_ioprio_set, IOPRIO_WHO_PROCESS, 0, prio);
 }
 
 /* To give way is easy. A thread of its own sees whether that can be taken back. */

@@ -9,6 +9,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/queue.h>
 #include <sys/types.h>
 
 #include "fs/ll/ll-uring.h"
@@ -56,11 +57,12 @@ struct uring_cmd_req {
 #define SETTLE_SECS  1
 #define SETTLE_MOST  4096 /* requests: so many are not left from before */
 
-#define NUM_HELPERS  10 /* as many as read /dev/fuse */
+#define NUM_HELPERS  10 /* of a queue: as many as read /dev/fuse */
 #define LARGE_HABITS 60 /* operations are numbered below that; large READs, large WRITEs */
 
 struct uring_queue;
 struct uring_helper;
+TAILQ_HEAD(helper_list, uring_helper);
 
 /* What requests of one kind have been like: ll-uring-aside.c. Counted by all threads that serve. */
 struct uring_habit {
@@ -77,14 +79,15 @@ struct uring_entry {
 	struct iovec iov[NUM_IOV];
 	_Atomic uint64_t unique;       /* of the request being served, 0 for none */
 	struct uring_entry *next_done; /* Protected by q->done_lock */
-	int lost;	   /* what ended it with a helper, or 0. Protected by the same */
-	_Atomic bool held; /* it is in a helper's ring, not in the queue's own */
+	int lost; /* what ended it with a helper, or 0. Protected by the same */
 	/* Of the ring's thread, and of who serves the request: */
 	uint16_t qid;	 /* the kernel's queue */
 	bool served;	 /* it has had a request */
 	uint32_t opcode; /* of the last one */
 	size_t size;	 /* of its data, bytes */
+	bool in_crowd;	 /* a helper has it because others were behind */
 	bool here;	 /* it is served by the queue's thread */
+	bool away;	 /* it is not in the queue's ring, nor going there; its thread only */
 	size_t touched;	 /* bytes of the payload that memory is behind */
 	size_t wipe;	 /* bytes of the reply that is being committed, for which that matters */
 };
@@ -123,6 +126,11 @@ struct uring_queue {
 	_Atomic bool backlog;	  /* some wait */
 	_Atomic unsigned aside;	  /* requests that helpers have got */
 	struct uring_habit habits[LARGE_HABITS + 2];
+	pthread_mutex_t help_lock;
+	struct helper_list idle, parked; /* Protected by help_lock */
+	struct uring_helper *helpers[NUM_HELPERS];
+	unsigned num_helpers; /* changed by the thread, with help_lock held */
+	bool helpers_joined;
 
 	/* Of the thread, for the watcher: */
 	_Atomic pid_t tid;
@@ -142,16 +150,11 @@ struct ll_uring {
 	void *arg;
 	size_t payload_size;
 	struct workqueue *slow; /* what waits for a disk, and for all of a file */
-	struct uring_helper *helpers;
-	unsigned num_helpers;
-	pthread_mutex_t help_lock;
-	struct uring_helper *idle; /* Protected by help_lock */
-	unsigned crowd;		   /* helpers for those that are behind others. The same */
-	_Atomic bool help_ends;	   /* helpers are to stop. Set with help_lock held */
-	int help_end_fd;	   /* readable from then on */
-	_Atomic bool stopping;	   /* as soon as all that has been taken is answered */
-	_Atomic bool give_up;	   /* now */
-	_Atomic bool refused;	   /* the kernel took no entries: logged */
+	_Atomic unsigned crowd; /* helpers at work because others are behind */
+	_Atomic bool help_ends; /* helpers are to stop */
+	_Atomic bool stopping;	/* as soon as all that has been taken is answered */
+	_Atomic bool give_up;	/* now */
+	_Atomic bool refused;	/* the kernel took no entries: logged */
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
 	unsigned ready;	  /* threads that have their ring. Protected by lock */
@@ -180,6 +183,9 @@ struct uring_entry *ll_uring_add_entry(struct uring_queue *q, uint16_t qid);
 /* Give back what memory the idle entries of @q have taken for large requests. Context: its thread.
  */
 void ll_uring_give_back(struct uring_queue *q);
+
+/* The same for one entry. Context: who has it in its ring. */
+void ll_uring_give_back_one(struct uring_entry *e);
 
 /*
  * The watcher of the queues' threads. Context: before they are started; before they are joined.
@@ -238,11 +244,14 @@ int ll_uring_make_ring(struct io_uring *ring, unsigned entries);
 bool ll_uring_has_more(const struct io_uring *ring);
 
 /*
- * Threads with a ring each, which take an entry over from a queue together with its request, and
- * may keep it for those that come next. Stopped when the queues' threads have ended.
+ * Helpers: threads with a ring each, made when they are wanted, which take an entry over from a
+ * queue together with its request, and may keep it for those that come next. Stopped when the
+ * queues' threads have ended. Settled: what they serve is answered, or a second is over.
  */
-int ll_uring_helpers_start(struct ll_uring *u);
-void ll_uring_helpers_stop(struct ll_uring *u);
+void ll_uring_helpers_init(struct uring_queue *q);
+void ll_uring_helpers_settle(struct uring_queue *q);
+void ll_uring_helpers_stop(struct uring_queue *q);
+void ll_uring_helpers_free(struct uring_queue *q);
 
 /*
  * Let a helper that has nothing to do serve @e; @in_crowd: only because others are behind it.

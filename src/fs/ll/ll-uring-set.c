@@ -105,23 +105,23 @@ struct uring_entry *ll_uring_add_entry(struct uring_queue *q, uint16_t qid)
 	return e;
 }
 
+void ll_uring_give_back_one(struct uring_entry *e)
+{
+	if (e->touched < LARGE)
+		return;
+	madvise(e->payload, e->touched, MADV_DONTNEED);
+	e->touched = 0;
+}
+
 void ll_uring_give_back(struct uring_queue *q)
 {
 	unsigned n = atomic_load(&q->num_entries);
 
+	/* Those that are away say so again when they come back. */
 	q->large = false;
-	for (unsigned i = 0; i < n; i++) {
-		struct uring_entry *e = q->entries[i];
-
-		if (atomic_load(&e->held) || atomic_load(&e->unique) != 0) {
-			q->large = true;
-			continue;
-		}
-		if (e->touched < LARGE)
-			continue;
-		madvise(e->payload, e->touched, MADV_DONTNEED);
-		e->touched = 0;
-	}
+	for (unsigned i = 0; i < n; i++)
+		if (!q->entries[i]->away)
+			ll_uring_give_back_one(q->entries[i]);
 }
 
 /* Entries for the processor of @q; in the first queue for those too that are not there now. */
@@ -181,10 +181,8 @@ static struct ll_uring *new_uring(struct cpus *c)
 	if (!u)
 		return NULL;
 	u->num_queues = num;
-	u->help_end_fd = -1;
 	pthread_mutex_init(&u->lock, NULL);
 	pthread_cond_init(&u->changed, NULL);
-	pthread_mutex_init(&u->help_lock, NULL);
 	pthread_mutex_init(&u->watch_lock, NULL);
 	pthread_cond_init(&u->watch_wake, NULL);
 	for (i = 0, cpu = 0; i < num; i++, cpu++) {
@@ -196,6 +194,7 @@ static struct ll_uring *new_uring(struct cpus *c)
 			u->queues[i].own = one_cpu(cpu);
 		u->queues[i].event_fd = -1;
 		pthread_mutex_init(&u->queues[i].done_lock, NULL);
+		ll_uring_helpers_init(&u->queues[i]);
 	}
 	u->ours = c->ours;
 	c->ours = NULL;
@@ -210,7 +209,6 @@ static int start_all(struct ll_uring *u, const struct cpus *c)
 	u->slow = workqueue_create("fuse-ring-slow", SLOW_THREADS);
 	if (!u->slow)
 		return -ENOMEM;
-	err = ll_uring_helpers_start(u);
 	ll_uring_watch_start(u);
 	for (i = 0; i < u->num_queues && err == 0; i++) {
 		err = add_entries(&u->queues[i], c);
@@ -294,6 +292,8 @@ bool ll_uring_settle(struct ll_uring *u)
 		       u->queues[i].settled != atomic_load(&u->queues[i].asked))
 			err = pthread_cond_timedwait(&u->changed, &u->lock, &until);
 	pthread_mutex_unlock(&u->lock);
+	for (i = 0; i < u->num_queues && err == 0; i++)
+		ll_uring_helpers_settle(&u->queues[i]);
 	return err == 0;
 }
 
@@ -330,7 +330,8 @@ void ll_uring_stop(struct ll_uring *u)
 	/* Not before: a thread may just have given it something. */
 	workqueue_destroy(u->slow);
 	u->slow = NULL;
-	ll_uring_helpers_stop(u);
+	for (i = 0; i < u->num_queues; i++)
+		ll_uring_helpers_stop(&u->queues[i]);
 }
 
 void ll_uring_destroy(struct ll_uring *u)
@@ -348,6 +349,7 @@ void ll_uring_destroy(struct ll_uring *u)
 			free(q->entries[k]);
 		}
 		free(q->entries);
+		ll_uring_helpers_free(q);
 		if (q->event_fd >= 0)
 			close(q->event_fd);
 		pthread_mutex_destroy(&q->done_lock);
@@ -357,7 +359,6 @@ void ll_uring_destroy(struct ll_uring *u)
 	pthread_cond_destroy(&u->changed);
 	pthread_cond_destroy(&u->watch_wake);
 	pthread_mutex_destroy(&u->watch_lock);
-	pthread_mutex_destroy(&u->help_lock);
 	pthread_mutex_destroy(&u->lock);
 	free(u);
 }

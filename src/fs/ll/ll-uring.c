@@ -104,6 +104,7 @@ void ll_uring_commit(struct uring_entry *e)
 {
 	struct uring_queue *q = e->q;
 
+	e->away = false;
 	q->large = q->large || e->touched >= LARGE;
 	ll_uring_prepare(&q->ring, e, CMD_COMMIT_AND_FETCH);
 	/* What an ioctl gives back may be a key. */
@@ -130,28 +131,35 @@ static void prepare_event(struct uring_queue *q)
  */
 static void replace(struct uring_queue *q, uint16_t qid)
 {
-	unsigned k, n = atomic_load(&q->num_entries), idle = 0;
+	/* One is enough for a processor that is not there, or was not when we began. */
+	unsigned k, n = atomic_load(&q->num_entries), idle = 0,
+		    wanted = qid == q->qid ? DEPTH / 2 : 1;
 	struct uring_entry *e;
 
 	for (k = 0; k < n; k++)
-		idle += q->entries[k]->qid == qid && atomic_load(&q->entries[k]->unique) == 0;
-	/* One is enough for a processor that is not there, or was not when we began. */
-	if (idle >= (qid == q->qid ? DEPTH / 2 : 1))
-		return;
-	e = ll_uring_add_entry(q, qid);
-	if (!e)
-		return;
-	ll_uring_prepare(&q->ring, e, CMD_REGISTER);
-	q->live++;
+		idle += q->entries[k]->qid == qid && !q->entries[k]->away;
+	for (; idle < wanted; idle++) {
+		e = ll_uring_add_entry(q, qid);
+		if (!e)
+			return;
+		ll_uring_prepare(&q->ring, e, CMD_REGISTER);
+		q->live++;
+	}
 }
 
 static void take_request(struct uring_entry *e, bool others)
 {
+	/* Of a reply that was not submitted after all. */
+	if (e->wipe) {
+		e->wipe = 0;
+		e->q->wipes--;
+	}
+	e->away = true;
 	ll_uring_begin(e);
 	ll_uring_note_request(e->q, e->size >= LARGE);
 	if (!ll_uring_give_away(e, others))
 		ll_uring_serve_here(e);
-	if (atomic_load(&e->unique) != 0)
+	if (e->away)
 		replace(e->q, e->qid);
 }
 
@@ -163,6 +171,7 @@ static void lose(struct uring_entry *e, int err)
 	struct uring_queue *q = e->q;
 
 	q->live--;
+	e->away = true;
 	/* The connection has ended, or is about to. */
 	if (err == -ENOTCONN || err == -ECONNABORTED || err == -ECANCELED || err == -ENODEV ||
 	    atomic_load(&q->u->stopping))
@@ -235,7 +244,8 @@ static void serve_all(struct uring_queue *q)
 	void *data;
 	int res;
 
-	while (io_uring_peek_cqe(&q->ring, &cqe) == 0 && cqe) {
+	/* What the kernel has besides comes when what is ready has been submitted. */
+	while (io_uring_cq_ready(&q->ring) > 0 && io_uring_peek_cqe(&q->ring, &cqe) == 0 && cqe) {
 		data = io_uring_cqe_get_data(cqe);
 		res = cqe->res;
 		io_uring_cqe_seen(&q->ring, cqe);

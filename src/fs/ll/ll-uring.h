@@ -46,8 +46,8 @@ void ll_uring_destroy(struct ll_uring *u);
 
 /*
  * Wait until the rings' requests that the kernel had when this was called are answered, but for
- * those that go to other threads: fsync, ioctls that look into memory, what waits for the disk,
- * what comes with many others. False when that took more than a second. Context: the notifier.
+ * fsync and the like, ioctls that look into memory, and what is just reaching a helper. False when
+ * that took more than a second. Context: the notifier.
  */
 bool ll_uring_settle(struct ll_uring *u);
 
