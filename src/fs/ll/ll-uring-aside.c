@@ -134,10 +134,15 @@ static void serve_slow(struct work *work)
 	ll_uring_serve(container_of(work, struct uring_entry, work));
 }
 
+static bool is_sync(uint32_t opcode)
+{
+	return opcode == FUSE_FSYNC || opcode == FUSE_FSYNCDIR;
+}
+
+/* These may take seconds, and few at a time are enough. */
 static bool is_slow(uint32_t opcode)
 {
-	return opcode == FUSE_FSYNC || opcode == FUSE_FSYNCDIR || opcode == FUSE_FALLOCATE ||
-	       opcode == FUSE_COPY_FILE_RANGE;
+	return opcode == FUSE_FALLOCATE || opcode == FUSE_COPY_FILE_RANGE;
 }
 
 static bool sleeps_often(const struct uring_entry *e)
@@ -162,7 +167,9 @@ bool ll_uring_give_away(struct uring_entry *e, bool others)
 	e->habit = find_habit(q, e->opcode, large);
 	if (atomic_load(&q->u->stopping))
 		return false;
-	if (is_slow(e->opcode)) {
+	if (is_sync(e->opcode) && e->qid == q->qid && ll_uring_help(e, false))
+		return true;
+	if (is_slow(e->opcode) || is_sync(e->opcode)) {
 		e->work.fn = serve_slow;
 		workqueue_queue(q->u->slow, &e->work);
 		return true;
