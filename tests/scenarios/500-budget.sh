@@ -25,7 +25,7 @@ counted() {
 	wait "$tracer"
 }
 cold() {
-	_remount -o noallow_other
+	_remount -o noallow_other,nouring
 	_drop_caches
 }
 files() { # CODE: for each file name f
@@ -34,21 +34,27 @@ import os
 for f in ('$M/d/file-%d' % i for i in range($N)):
     $1"
 }
+exceeded() { # OPERATION...: what it takes more of than it may
+	local op call most
+	while read -r op call most; do
+		[[ " $* " == *" $op "* ]] || continue
+		awk -v op="$op" -v call="$call" -v most="$most" -v n=$N '
+			$NF == call && $4 ~ /^[0-9]+$/ {per = $4 / n}
+			END {if (per > most) printf "%s: %s: %.2f for each, at most %s\n", op, call, per, most}' "$T/$op"
+	done <"$SCEN_ROOT/tests/bench/budget.txt"
+}
 _init_store
-_mount -o noallow_other
+# By /dev/fuse, where a request is a read, and nobody looks after the threads.
+_mount -o noallow_other,nouring
 mkdir "$M/d"
-counted create files "fd = os.open(f, os.O_CREAT | os.O_WRONLY, 0o644); os.write(fd, b's' * 4096); os.close(fd)"
+# With an old time first, so that the write moves it for certain: else it does where the kernel's clock ticks between.
+counted create files "fd = os.open(f, os.O_CREAT | os.O_WRONLY, 0o644); os.utime(fd, (1, 1)); os.write(fd, b's' * 4096); os.close(fd)"
 cold
 counted stat files "os.stat(f)"
 cold
 counted look files "fd = os.open(f, os.O_RDONLY); os.read(fd, 5000); os.close(fd)"
 cold
 counted delete files "os.unlink(f)"
-while read -r op call most; do
-	case $op in '#'* | '') continue ;; esac
-	awk -v op="$op" -v call="$call" -v most="$most" -v n=$N '
-		$NF == call && $4 ~ /^[0-9]+$/ {per = $4 / n}
-		END {if (per > most) printf "%s: %s: %.2f for each, at most %s\n", op, call, per, most}' "$T/$op"
-done <"$SCEN_ROOT/tests/bench/budget.txt"
+exceeded create stat look delete
 grep -c '' "$T/create" >/dev/null && echo "counted: create stat look delete"
 _done

@@ -62,6 +62,7 @@ void ll_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to_set,
 {
 	struct fs_inode *inode = ll_inode(req, ino);
 	struct fs_file *file = fi && S_ISREG(inode->type) ? ll_file(fi) : NULL;
+	struct ll_mtime_was was = { .known = false };
 	struct stat after;
 	int err;
 
@@ -84,11 +85,13 @@ void ll_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to_set,
 	    !(to_set & (FUSE_SET_ATTR_MTIME | FUSE_SET_ATTR_MTIME_NOW)) &&
 	    ll_mtime_known(ll_session_of(req), inode, &attr->st_mtim))
 		to_set |= FUSE_SET_ATTR_MTIME;
+	if (to_set & FUSE_SET_ATTR_MTIME)
+		was = ll_mtime_setting(ll_session_of(req), inode, &attr->st_mtim);
 	err = fs_setattr(inode, file, attr, set_mask(to_set), &after);
 	if (ll_space_again(ll_session_of(req), err))
 		err = fs_setattr(inode, file, attr, set_mask(to_set), &after);
-	if (err == 0 && (to_set & (FUSE_SET_ATTR_MTIME | FUSE_SET_ATTR_MTIME_NOW)))
-		ll_mtime_set(ll_session_of(req), inode, &after);
+	if (err < 0)
+		ll_mtime_not_set(inode, &was);
 	if (err == 0 && (to_set & FUSE_SET_ATTR_SIZE) && ll_wire_kill_suidgid()) {
 		struct fs_file *use;
 

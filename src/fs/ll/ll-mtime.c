@@ -32,18 +32,45 @@ void ll_mtime_told(struct ll_session *s, struct fs_inode *inode, const struct st
 	tinylock_unlock(&inode->crypt_lock);
 }
 
-void ll_mtime_set(struct ll_session *s, struct fs_inode *inode, const struct stat *attr)
+/*
+ * Data may arrive at any moment. What arrives before the store has the new time is overwritten by
+ * it; what arrives later says so, and the time is put back. So the new one is known, and nothing is
+ * dirty, before the store is told.
+ */
+struct ll_mtime_was ll_mtime_setting(struct ll_session *s, struct fs_inode *inode,
+				     const struct timespec *mtime)
 {
+	struct ll_mtime_was was = { .known = false };
 	struct fs_opened *opened;
 
 	if (!s->writeback_active || !S_ISREG(inode->type))
+		return was;
+	tinylock_lock(&inode->crypt_lock);
+	opened = fs_opened(inode);
+	if (opened) {
+		was.known = true;
+		was.valid = opened->kmtime_valid;
+		was.mtime = opened->kmtime;
+		opened->kmtime = *mtime;
+		opened->kmtime_valid = true;
+		atomic_store(&opened->mtime_dirty, false);
+	}
+	tinylock_unlock(&inode->crypt_lock);
+	return was;
+}
+
+void ll_mtime_not_set(struct fs_inode *inode, const struct ll_mtime_was *was)
+{
+	struct fs_opened *opened;
+
+	if (!was->known)
 		return;
 	tinylock_lock(&inode->crypt_lock);
 	opened = fs_opened(inode);
 	if (opened) {
-		opened->kmtime = attr->st_mtim;
-		opened->kmtime_valid = true;
-		atomic_store(&opened->mtime_dirty, false);
+		opened->kmtime = was->mtime;
+		opened->kmtime_valid = was->valid;
+		atomic_store(&opened->mtime_dirty, true);
 	}
 	tinylock_unlock(&inode->crypt_lock);
 }
@@ -86,14 +113,22 @@ bool ll_mtime_known(struct ll_session *s, struct fs_inode *inode, struct timespe
 int ll_mtime_settle(struct ll_session *s, struct fs_file *file)
 {
 	struct fs_inode *inode = file->inode;
-	struct timespec t[2] = { { .tv_nsec = UTIME_OMIT }, { .tv_nsec = UTIME_OMIT } };
+	struct timespec t[2] = { { .tv_nsec = UTIME_OMIT }, { .tv_nsec = UTIME_OMIT } }, before;
+	int err = 0;
 
 	/* A revoked one's file has another inode, whose time it is. */
 	if (!atomic_exchange(&fs_opened(inode)->mtime_dirty, false) || fs_inode_revoked(inode))
 		return 0;
-	tinylock_lock(&inode->crypt_lock);
-	if (fs_opened(inode)->kmtime_valid)
-		t[1] = fs_opened(inode)->kmtime;
-	tinylock_unlock(&inode->crypt_lock);
-	return futimens(file->backing.fd, t) < 0 ? -errno : 0;
+	/* Again when it was set meanwhile: the store may have got the new one before the old. */
+	do {
+		before = t[1];
+		tinylock_lock(&inode->crypt_lock);
+		if (fs_opened(inode)->kmtime_valid)
+			t[1] = fs_opened(inode)->kmtime;
+		tinylock_unlock(&inode->crypt_lock);
+		if (t[1].tv_sec == before.tv_sec && t[1].tv_nsec == before.tv_nsec)
+			return err;
+		err = futimens(file->backing.fd, t) < 0 ? -errno : 0;
+	} while (err == 0);
+	return err;
 }

@@ -92,11 +92,18 @@ void ll_fill_open(struct ll_session *s, struct fuse_file_info *fi, struct fs_fil
 /*
  * ll-mtime.c: with the writeback cache the kernel keeps mtime of regular files itself and does not
  * look at ours; these see to it that the store has the same one. told: attributes go to the kernel;
- * set: it has sent one; wrote: data came; known: what it
+ * setting: it has sent one, and the
+ * store is about to get it; not_set: that failed; wrote: data came; known: what it
  * believes; settle: at fsync and release.
  */
 void ll_mtime_told(struct ll_session *s, struct fs_inode *inode, const struct stat *attr);
-void ll_mtime_set(struct ll_session *s, struct fs_inode *inode, const struct stat *attr);
+struct ll_mtime_was {
+	bool known, valid;
+	struct timespec mtime;
+};
+struct ll_mtime_was ll_mtime_setting(struct ll_session *s, struct fs_inode *inode,
+				     const struct timespec *mtime);
+void ll_mtime_not_set(struct fs_inode *inode, const struct ll_mtime_was *was);
 void ll_mtime_wrote(struct ll_session *s, struct fs_file *file, const struct fuse_file_info *fi);
 bool ll_mtime_known(struct ll_session *s, struct fs_inode *inode, struct timespec *ret_mtime);
 int ll_mtime_settle(struct ll_session *s, struct fs_file *file);
