@@ -191,6 +191,8 @@ void ll_uring_serve_here(struct uring_entry *e)
 	e->here = true;
 	slept = serve_and_look(e, habit);
 	e->here = false;
+	if (slept)
+		ll_uring_note_sleep(q);
 	if (slept && ll_uring_has_more(&q->ring))
 		count(habit, SCORE_HERE);
 	else if (atomic_load_explicit(&habit->score, memory_order_relaxed) > 0)

@@ -30,7 +30,8 @@
  * it an ordinary thread again, for longer each time, when it wanted to run and did not.
  *
  * Much data: copying it takes time that the caller could use for its own copying. The thread is
- * bound to no processor then (URING_FREE).
+ * bound to no processor then (URING_FREE). Nor is it when it sleeps over requests: it is woken
+ * soonest where the disk's interrupt comes.
  *
  * The policy and the processors of the threads are changed by the watcher only. It takes no lock
  * that they take: one that cannot run may hold it.
@@ -150,7 +151,7 @@ static void starved(struct uring_queue *q)
 static bool adjust(struct uring_queue *q)
 {
 	unsigned small = count(&q->small, &q->seen_small);
-	unsigned bulk = count(&q->bulk, &q->seen_bulk);
+	unsigned bulk = count(&q->bulk, &q->seen_bulk) + count(&q->slept, &q->seen_slept);
 
 	q->quiet = small || bulk ? 0 : q->quiet + 1;
 	q->since_bulk = bulk >= BULK_FROM ? 0 : q->since_bulk + 1;
@@ -207,16 +208,25 @@ static void *watcher_main(void *arg)
 	return NULL;
 }
 
+/* Nobody else writes it. */
+static void add_one(_Atomic unsigned *n)
+{
+	atomic_store_explicit(n, atomic_load_explicit(n, memory_order_relaxed) + 1,
+			      memory_order_relaxed);
+}
+
+void ll_uring_note_sleep(struct uring_queue *q)
+{
+	add_one(&q->slept);
+}
+
 void ll_uring_note_request(struct uring_queue *q, bool large)
 {
-	_Atomic unsigned *n = large ? &q->bulk : &q->small;
 	struct ll_uring *u = q->u;
 	struct timespec ts;
 	long long now;
 
-	/* Nobody else writes it. */
-	atomic_store_explicit(n, atomic_load_explicit(n, memory_order_relaxed) + 1,
-			      memory_order_relaxed);
+	add_one(large ? &q->bulk : &q->small);
 	if (atomic_load_explicit(&u->watching, memory_order_relaxed))
 		return;
 	q->burst += large ? BURST / 2 : 1;

@@ -135,11 +135,12 @@ struct uring_queue {
 	/* Of the thread, for the watcher: */
 	_Atomic pid_t tid;
 	_Atomic unsigned small, bulk; /* requests that it has got */
+	_Atomic unsigned slept;	      /* over how many */
 	unsigned burst;		      /* some of them, since burst_began; thread only */
 	long long burst_began;	      /* ns; thread only */
 	/* Of the watcher: */
 	enum uring_mode mode;
-	unsigned seen_small, seen_bulk;
+	unsigned seen_small, seen_bulk, seen_slept;
 	unsigned quiet, since_bulk, stuck; /* ticks */
 	unsigned wait, backoff, good; /* ticks: until it may yield, of the last wait, without one */
 };
@@ -199,6 +200,9 @@ void ll_uring_keep_ioprio(void);
 
 /* A request has come, @large or not. Context: the thread of @q. */
 void ll_uring_note_request(struct uring_queue *q, bool large);
+
+/* It has slept over one. Context: the same. */
+void ll_uring_note_sleep(struct uring_queue *q);
 
 /* Bytes of data that the request in @e brings or asks for. Context: before it is served. */
 size_t ll_uring_data_size(const struct uring_entry *e);
