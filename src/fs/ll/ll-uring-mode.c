@@ -30,7 +30,7 @@
  * it an ordinary thread again, for longer each time, when it wanted to run and did not.
  *
  * Much data: copying it takes time that the caller could use for its own copying. The thread is
- * bound to no processor then (URING_FREE). Nor is it when it sleeps over requests: it is woken
+ * bound to no processor then (URING_FREE). Nor is it when it sleeps over most requests: it is woken
  * soonest where the disk's interrupt comes.
  *
  * The policy and the processors of the threads are changed by the watcher only. It takes no lock
@@ -151,8 +151,12 @@ static void starved(struct uring_queue *q)
 static bool adjust(struct uring_queue *q)
 {
 	unsigned small = count(&q->small, &q->seen_small);
-	unsigned bulk = count(&q->bulk, &q->seen_bulk) + count(&q->slept, &q->seen_slept);
+	unsigned bulk = count(&q->bulk, &q->seen_bulk);
+	unsigned slept = count(&q->slept, &q->seen_slept);
 
+	/* Over most of them; for a few it would be a loss, or they are those of a busy machine. */
+	if (slept >= YIELD_FROM && slept * 2 >= small)
+		bulk += slept;
 	q->quiet = small || bulk ? 0 : q->quiet + 1;
 	q->since_bulk = bulk >= BULK_FROM ? 0 : q->since_bulk + 1;
 	if (q->wait > 0)
