@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "fs/ll/ll.h"
+#include "util/compiler.h"
 #include "util/io.h"
 
 /*
@@ -34,7 +35,7 @@ void ll_bdi_tune(struct ll_session *s)
 	size_t i;
 	int fd, n;
 
-	for (i = 0; s->mount_dev && i < sizeof(settings) / sizeof(settings[0]); i++) {
+	for (i = 0; s->mount_dev && i < ARRAY_SIZE(settings); i++) {
 		snprintf(path, sizeof(path), "/sys/class/bdi/%u:%u/%s", major(s->mount_dev),
 			 minor(s->mount_dev), settings[i].name);
 		/* A value that is not the usual one is somebody's wish (udev, sysfs). */

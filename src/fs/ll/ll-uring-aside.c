@@ -4,9 +4,9 @@
 
 #include <linux/fuse.h>
 #include <sys/resource.h>
-#include <time.h>
 
 #include "util/compiler.h"
+#include "util/histogram.h"
 
 /*
  * A request that sleeps, at the disk above all, keeps those behind it from being served. To give it
@@ -26,17 +26,6 @@
 #define SCORE_MOST  24
 #define STREAK	    8 /* requests with another behind each */
 
-/* Bytes of data that come or are asked for. */
-size_t ll_uring_data_size(const struct uring_entry *e)
-{
-	const struct fuse_in_header *h = (const void *)e->header->in_out;
-	const struct fuse_read_in *in = (const void *)e->header->op_in;
-
-	return h->opcode == FUSE_WRITE	? e->header->ent.payload_sz
-	       : h->opcode == FUSE_READ ? in->size
-					: 0;
-}
-
 static struct uring_habit *find_habit(struct uring_queue *q, uint32_t opcode, bool large)
 {
 	unsigned i = opcode < LARGE_HABITS ? opcode : 0;
@@ -52,14 +41,6 @@ static void count(struct uring_habit *habit, int n)
 	int score = atomic_load_explicit(&habit->score, memory_order_relaxed) + n;
 
 	atomic_store_explicit(&habit->score, MIN(MAX(score, 0), SCORE_MOST), memory_order_relaxed);
-}
-
-static long long now(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * NSECS + ts.tv_nsec;
 }
 
 /* How often this thread has slept, and how long it has run. */
@@ -93,9 +74,9 @@ static bool serve_and_look(struct uring_entry *e, struct uring_habit *habit)
 
 	if (looking)
 		before = look();
-	began = now();
+	began = (long long)clock_ns();
 	ll_uring_serve(e);
-	took = now() - began;
+	took = (long long)clock_ns() - began;
 	took_long = took >= LONG_NSECS;
 	if (took_long != looking)
 		atomic_store_explicit(&habit->took_long, took_long, memory_order_relaxed);

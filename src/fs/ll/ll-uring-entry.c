@@ -17,12 +17,23 @@
 /* The request that this thread is serving, if it came by a ring. */
 static _Thread_local struct uring_entry *serving;
 
+/* Bytes of data that come or are asked for. */
+static size_t data_size(const struct uring_entry *e)
+{
+	const struct fuse_in_header *h = (const void *)e->header->in_out;
+	const struct fuse_read_in *in = (const void *)e->header->op_in;
+
+	return h->opcode == FUSE_WRITE	? e->header->ent.payload_sz
+	       : h->opcode == FUSE_READ ? in->size
+					: 0;
+}
+
 void ll_uring_begin(struct uring_entry *e)
 {
 	const struct fuse_in_header *h = (const void *)e->header->in_out;
 
 	e->opcode = h->opcode;
-	e->size = ll_uring_data_size(e);
+	e->size = data_size(e);
 	e->touched = MAX(e->touched, e->size);
 	e->served = true;
 	atomic_store(&e->unique, h->unique);

@@ -151,11 +151,11 @@ static void serve(struct uring_helper *h, struct uring_entry *e, bool in_crowd)
 /* A kept entry has its next request, or has ended. */
 static void complete(struct uring_helper *h, struct uring_entry *e, int res)
 {
-	unsigned i;
+	unsigned i = 0;
 
-	for (i = 0; i < h->num_kept; i++)
-		if (h->kept[i] == e)
-			h->kept[i--] = h->kept[--h->num_kept];
+	while (h->kept[i] != e)
+		i++;
+	h->kept[i] = h->kept[--h->num_kept];
 	if (res < 0) {
 		e->lost = res;
 		ll_uring_push_done(e);
@@ -207,7 +207,7 @@ static int submit_and_wait(struct uring_helper *h)
 	if (!large)
 		return io_uring_submit_and_wait(&h->ring, 1);
 	r = io_uring_submit_and_wait_timeout(&h->ring, &cqe, 1, &second, NULL);
-	if ((r >= 0 || r == -ETIME) && io_uring_cq_ready(&h->ring) == 0)
+	if ((r >= 0 || r == -ETIME) && ll_uring_is_quiet(&h->ring))
 		for (i = 0; i < h->num_kept; i++)
 			ll_uring_give_back_one(h->kept[i]);
 	return r == -ETIME ? 0 : r;

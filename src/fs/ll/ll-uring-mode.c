@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "util/compiler.h"
+#include "util/histogram.h"
 #include "util/io.h"
 #include "util/log.h"
 #include "util/thread.h"
@@ -227,7 +228,6 @@ void ll_uring_note_sleep(struct uring_queue *q)
 void ll_uring_note_request(struct uring_queue *q, bool large)
 {
 	struct ll_uring *u = q->u;
-	struct timespec ts;
 	long long now;
 
 	add_one(large ? &q->bulk : &q->small);
@@ -236,8 +236,7 @@ void ll_uring_note_request(struct uring_queue *q, bool large)
 	q->burst += large ? BURST / 2 : 1;
 	if (q->burst < BURST)
 		return;
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	now = ts.tv_sec * 1000000000LL + ts.tv_nsec;
+	now = (long long)clock_ns();
 	if (now - q->burst_began < BURST_NSECS) {
 		/* Of ordinary threads only: all are where nobody watches. */
 		pthread_mutex_lock(&u->watch_lock);

@@ -204,9 +204,6 @@ void ll_uring_note_request(struct uring_queue *q, bool large);
 /* It has slept over one. Context: the same. */
 void ll_uring_note_sleep(struct uring_queue *q);
 
-/* Bytes of data that the request in @e brings or asks for. Context: before it is served. */
-size_t ll_uring_data_size(const struct uring_entry *e);
-
 /*
  * Have the request in @e served by another thread, if that is better; @others are there behind it.
  * False: it has not been. Context: the thread of its queue.
@@ -243,6 +240,12 @@ void ll_uring_prepare(struct io_uring *ring, struct uring_entry *e, unsigned cmd
 
 /* Make a ring of @entries completions at most. Context: its thread. Returns 0 or -errno. */
 int ll_uring_make_ring(struct io_uring *ring, unsigned entries);
+
+/*
+ * Whether all replies in @ring have gone to the kernel, and no request has come: the memory of its
+ * entries is free. Context: its thread.
+ */
+bool ll_uring_is_quiet(const struct io_uring *ring);
 
 /* Whether something has come to @ring that its thread has not seen to. Context: that. */
 bool ll_uring_has_more(const struct io_uring *ring);

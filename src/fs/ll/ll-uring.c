@@ -230,6 +230,11 @@ static void settle(struct uring_queue *q)
 	pthread_mutex_unlock(&q->u->lock);
 }
 
+bool ll_uring_is_quiet(const struct io_uring *ring)
+{
+	return io_uring_sq_ready(ring) == 0 && io_uring_cq_ready(ring) == 0;
+}
+
 bool ll_uring_has_more(const struct io_uring *ring)
 {
 	return io_uring_cq_ready(ring) > 0 ||
@@ -285,7 +290,7 @@ static int submit_and_wait(struct uring_queue *q)
 	if (!q->large)
 		return io_uring_submit_and_wait(&q->ring, 1);
 	r = io_uring_submit_and_wait_timeout(&q->ring, &cqe, 1, &second, NULL);
-	if ((r >= 0 || r == -ETIME) && io_uring_cq_ready(&q->ring) == 0)
+	if ((r >= 0 || r == -ETIME) && ll_uring_is_quiet(&q->ring))
 		ll_uring_give_back(q);
 	return r == -ETIME ? 0 : r;
 }
