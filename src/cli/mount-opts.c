@@ -82,8 +82,8 @@ static const struct word {
 	{ "loud", WORD_IGNORE },
 	{ "iversion", WORD_IGNORE },
 	{ "noiversion", WORD_IGNORE },
-	{ "acl", WORD_IGNORE },
-	{ "noacl", WORD_IGNORE },
+	{ "acl", WORD_TRUE, FIELD(acl) },
+	{ "noacl", WORD_FALSE, FIELD(acl) },
 	{ "user_xattr", WORD_IGNORE },
 	{ "remount", WORD_TRUE, FIELD(remount) },
 	/* What the table of mounts says of one of FUSE: mount(8) hands it to a remount. */
@@ -137,6 +137,7 @@ void mount_opts_init(struct mount_opts *opts)
 	memset(opts, 0, sizeof(*opts));
 	opts->writeback = true;
 	opts->uring = true;
+	opts->acl = true;
 	opts->allow_other = -1;
 }
 

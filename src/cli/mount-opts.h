@@ -21,6 +21,7 @@ struct mount_opts {
 	bool writeback;
 	bool kernel_checks; /* default_permissions: always with allow_other */
 	bool uring;
+	bool acl;
 	bool sloppy;	 /* ignore unknown -o words */
 	int allow_other; /* -1: not said */
 	bool dev, suid;

@@ -158,6 +158,7 @@ static int start_session(struct server *sv, struct fs_super *sb, bool read_only,
 		.kernel_keys = sv->kernel_keys,
 		.uring = opts->uring,
 		.kernel_checks = opts->kernel_checks,
+		.acl = opts->acl,
 		.debug = opts->debug,
 	};
 	char *why = NULL;

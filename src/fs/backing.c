@@ -405,10 +405,9 @@ static int reopen(struct fs_inode *inode, int flags)
  * may have put there instead is closed again: O_NONBLOCK and O_NOCTTY keep that from doing more.
  * -ESTALE, and whatever openat() says.
  */
-static int open_by_name(struct fs_inode *inode, int flags)
+static int open_by_name(struct fs_inode *inode, int flags, struct statx *ret_stx)
 {
 	struct fs_path path;
-	struct statx stx;
 	int fd, err = fs_path_get(inode, &path);
 
 	if (err < 0)
@@ -418,24 +417,27 @@ static int open_by_name(struct fs_inode *inode, int flags)
 	fs_path_put(&path);
 	if (fd < 0)
 		return fd;
-	err = statx_fd(fd, &stx);
-	if (err == 0 && !fs_inode_is(inode, &stx))
+	err = statx_fd(fd, ret_stx);
+	if (err == 0 && !fs_inode_is(inode, ret_stx))
 		err = -ESTALE;
 	if (err < 0)
 		close(fd);
 	return err < 0 ? err : fd;
 }
 
-int fs_inode_open(struct fs_inode *inode, int flags)
+int fs_inode_open(struct fs_inode *inode, int flags, struct statx *ret_stx)
 {
+	struct statx stx;
 	int fd;
 
 	flags |= O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
 	if (atomic_load(&inode->sb->noatime) || atomic_load(&inode->sb->read_only))
 		flags |= O_NOATIME;
-	fd = open_by_name(inode, flags);
+	ret_stx = ret_stx ? ret_stx : &stx;
+	fd = open_by_name(inode, flags, ret_stx);
 	if (fd >= 0 || fd == -ENOENT)
 		return fd == -ENOENT ? -ESTALE : fd;
+	ret_stx->stx_mask = 0;
 	fd = reopen(inode, flags);
 	if (fd == -EPERM && (flags & O_NOATIME)) /* for the owner of a file only */
 		fd = reopen(inode, flags & ~O_NOATIME);

@@ -56,9 +56,10 @@ int fs_inode_open_path(struct fs_inode *inode);
 /*
  * A real descriptor of a regular file or directory: O_RDONLY or O_RDWR in @flags (others of
  * O_TRUNC, O_CREAT ... are not allowed). Checked before it is opened; never follows, blocks or
- * becomes a controlling terminal. The caller closes it.
+ * becomes a controlling terminal. The caller closes it. @ret_stx, which may be NULL: its stat,
+ * before anything was read; stx_mask is 0 where there is none.
  */
-int fs_inode_open(struct fs_inode *inode, int flags);
+int fs_inode_open(struct fs_inode *inode, int flags, struct statx *ret_stx);
 
 /* "/proc/self/fd/N" of @fd, for calls that only take paths. */
 struct fs_procpath {

@@ -207,7 +207,7 @@ int fs_context_settle(struct fs_inode *inode)
 	    atomic_load(&inode->use->vino) != 0)
 		return 0;
 	if (S_ISREG(inode->type)) {
-		fd = fs_inode_open(inode, O_RDWR);
+		fd = fs_inode_open(inode, O_RDWR, NULL);
 		if (fd < 0)
 			return fd;
 	}

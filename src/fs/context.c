@@ -276,7 +276,7 @@ static int load_reg(struct fs_inode *inode, const struct place *p, int fd)
 		return 0;
 	}
 	if (fd < 0) {
-		fd = own = fs_inode_open(inode, O_RDONLY);
+		fd = own = fs_inode_open(inode, O_RDONLY, NULL);
 		if (fd < 0)
 			return fd;
 	}
@@ -367,7 +367,7 @@ int fs_context_load(struct fs_inode *inode, int fd)
 	if (S_ISLNK(inode->type) && p.parent && !p.plain)
 		n = fs_symlink_read_stored(inode, text, sizeof(text));
 	if (S_ISREG(inode->type) && fd < 0 && p.parent && !p.plain) {
-		int own = fs_inode_open(inode, O_RDONLY);
+		int own = fs_inode_open(inode, O_RDONLY, NULL);
 
 		fs_inode_put(p.parent);
 		if (own < 0)

@@ -2,6 +2,8 @@
 /* evict.c - a key is taken from the inodes that use it: from idle ones, or from all */
 #include "fs/evict.h"
 
+#include "fs/file.h"
+
 /* Names are translated under dir_lock with a borrowed info, data under size_lock. */
 static void lock_users_out(struct fs_inode *inode, bool data)
 {
@@ -75,8 +77,11 @@ static void bar_one(struct fs_inode *inode, void *arg)
 	if (!S_ISREG(inode->type) || !inode->use)
 		return;
 	tinylock_lock(&inode->crypt_lock);
-	if (is_revoked(inode, b->spec))
+	if (is_revoked(inode, b->spec)) {
 		atomic_store(&inode->use->reg.bar, b->bar);
+		if (fs_opened(inode))
+			fs_file_wait_filled(fs_opened(inode));
+	}
 	tinylock_unlock(&inode->crypt_lock);
 }
 

@@ -57,8 +57,8 @@ static int grow_buffer(size_t need)
 /* ---- read ---------------------------------------------------------------------------------------
  */
 
-int fs_file_read(struct fs_file *file, uint64_t off, size_t len, void *buf, size_t cap,
-		 const void **ret_data, size_t *ret_len)
+int fs_file_read_held(struct fs_file *file, uint64_t off, size_t len, void *buf, size_t cap,
+		      const void **ret_data, size_t *ret_len)
 {
 	struct fs_inode *inode = file->inode;
 	struct fs_opened *opened = fs_opened(inode);
@@ -68,17 +68,11 @@ int fs_file_read(struct fs_file *file, uint64_t off, size_t len, void *buf, size
 	struct iovec iov;
 	int err;
 
-	err = fs_file_refresh_shared(file);
-	if (err)
-		return err;
-
-	pthread_rwlock_rdlock(&opened->size_lock);
 	err = fs_file_map(inode, FS_BAR_READS, &map);
 	if (err)
-		goto unlock;
+		return err;
 	size = opened->size;
 	if (off >= size || len == 0) {
-		pthread_rwlock_unlock(&opened->size_lock);
 		*ret_data = "";
 		*ret_len = 0;
 		return 0;
@@ -89,7 +83,7 @@ int fs_file_read(struct fs_file *file, uint64_t off, size_t len, void *buf, size
 	if (buf == NULL || stop - start > cap) {
 		err = stop - start > buffer.size ? grow_buffer(stop - start) : 0;
 		if (err)
-			goto unlock;
+			return err;
 		buf = buffer.mem;
 	}
 	iov.iov_base = buf;
@@ -98,11 +92,24 @@ int fs_file_read(struct fs_file *file, uint64_t off, size_t len, void *buf, size
 	rangelock_lock(&opened->range, &held, start, round_up(stop, map.du), false);
 	err = fs_file_submit(file, &map, REQ_OP_READ, start, &iov, 1, iov.iov_len, NULL);
 	rangelock_unlock(&opened->range, &held);
-	if (!err) {
-		*ret_data = (const uint8_t *)buf + (off - start);
-		*ret_len = end - off;
-	}
-unlock:
+	if (err)
+		return err;
+	*ret_data = (const uint8_t *)buf + (off - start);
+	*ret_len = end - off;
+	return 0;
+}
+
+int fs_file_read(struct fs_file *file, uint64_t off, size_t len, void *buf, size_t cap,
+		 const void **ret_data, size_t *ret_len)
+{
+	struct fs_opened *opened = fs_opened(file->inode);
+	int err;
+
+	err = fs_file_refresh_shared(file);
+	if (err)
+		return err;
+	pthread_rwlock_rdlock(&opened->size_lock);
+	err = fs_file_read_held(file, off, len, buf, cap, ret_data, ret_len);
 	pthread_rwlock_unlock(&opened->size_lock);
 	return err;
 }

@@ -12,6 +12,8 @@ struct fs_file {
 	struct blk_file backing; /* O_RDONLY or O_RDWR descriptor of its own */
 	bool writable;
 	bool uncached; /* the kernel was told to keep its cache out of this handle (ll-file.c) */
+	bool first;    /* read its header: atime is that of before */
+	struct timespec atime;
 	unsigned refs; /* Protected by the inode's crypt_lock: the opener's, borrowers' */
 	TAILQ_ENTRY(fs_file) link; /* inode->use->reg.opened->files */
 };
@@ -53,6 +55,25 @@ int fs_file_release(struct fs_file *file);
 
 /* fsync or fdatasync (@datasync) and all that the file needs to be read again after a power cut. */
 int fs_file_fsync(struct fs_file *file, bool datasync);
+
+/* ---- file-fill.c ---- */
+
+/*
+ * All that is in a small file, for a cache of the kernel's that has nothing of it: for a handle
+ * that the kernel has not been told of yet, and that is the only one. @store is called with the
+ * plaintext; until it returns nobody else gets a handle, the size stays, and a lock of the key
+ * waits: what it puts into the cache is not older than what others do to the file. It may not wait
+ * for requests. Nothing is done for a file that is plain, empty or larger than @most, that the
+ * kernel may have some of, or whose atime goes with reading: the kernel knows of what it reads
+ * itself. One that cannot be read is left to whoever reads it, who is told why.
+ */
+void fs_file_fill(struct fs_file *file, size_t most,
+		  int (*store)(struct fs_inode *inode, const void *data, size_t len, void *arg),
+		  void *arg);
+
+/* Wait until whoever fills a cache from the file is done. crypt_lock may be held, or a handle is.
+ */
+void fs_file_wait_filled(struct fs_opened *opened);
 
 /* ---- file.c, file-write.c ---- */
 

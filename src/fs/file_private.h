@@ -46,6 +46,12 @@ int fs_file_write_zeros(struct fs_file *file, const struct fs_file_map *map, uin
 /* The header block, alone. crypt_lock and size_lock (exclusively) are held, ctx_stored is false. */
 int fs_file_write_header(struct fs_file *file);
 
+/* ---- file.c ---- */
+
+/* fs_file_read() for those who hold size_lock. */
+int fs_file_read_held(struct fs_file *file, uint64_t off, size_t len, void *buf, size_t cap,
+		      const void **ret_data, size_t *ret_len);
+
 /* ---- size.c ---- */
 
 /*
@@ -61,9 +67,9 @@ int fs_file_refresh_size(struct fs_file *file);
 /* Shortcut for those who only want to read. No lock is held. */
 int fs_file_refresh_shared(struct fs_file *file);
 
-/* Size of the open file @fd as its st_size says. crypt is known. */
+/* Size of the open file @fd as its st_size says, and the rest of its stat. crypt is known. */
 int fs_file_size_of_fd(const struct fs_inode *inode, int fd, uint64_t *ret_size,
-		       struct timespec *ret_mtime);
+		       struct stat *ret_stat);
 
 /* st_size of a file of @size bytes. */
 uint64_t fs_file_st_size(const struct fs_inode *inode, const struct fs_file_map *map,

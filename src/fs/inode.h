@@ -54,6 +54,8 @@ struct fs_opened {
 	uint64_t size;		    /* Protected by size_lock */
 	bool tail_clean;	    /* Protected by size_lock: the sparse tail is a hole */
 	bool losing; /* Protected by crypt_lock: the last name goes while handles lead to it */
+	_Atomic bool filling;  /* raised under crypt_lock with size_lock held (file-fill.c) */
+	struct timespec atime; /* when the first handle was made, its header read */
 	bool kmtime_valid;
 	_Atomic bool mtime_dirty;
 	struct timespec kmtime;	     /* Protected by crypt_lock: what the kernel takes for mtime */

@@ -19,19 +19,22 @@ static bool header_pending(const struct fs_inode *inode)
 	       !inode->use->reg.revoked;
 }
 
-/* Before the first handle: size and mtime, which the kernel knows too, from the store. */
+/* Before the first handle: size and times, which the kernel knows too, from the store. */
 static int new_opened(struct fs_inode *inode, int fd, struct fs_opened **ret_opened)
 {
 	struct fs_opened *opened = calloc(1, sizeof(*opened));
+	struct stat st;
 	int err;
 
 	if (!opened)
 		return -ENOMEM;
-	err = fs_file_size_of_fd(inode, fd, &opened->size, &opened->kmtime);
+	err = fs_file_size_of_fd(inode, fd, &opened->size, &st);
 	if (err) {
 		free(opened);
 		return err;
 	}
+	opened->atime = st.st_atim;
+	opened->kmtime = st.st_mtim;
 	opened->kmtime_valid = true;
 	pthread_rwlock_init(&opened->size_lock, NULL);
 	rangelock_init(&opened->range);
@@ -70,6 +73,8 @@ static int attach(struct fs_file *file)
 		file->refs = 1;
 	}
 	tinylock_unlock(&inode->crypt_lock);
+	if (!err)
+		fs_file_wait_filled(opened);
 	return err;
 }
 
@@ -173,6 +178,7 @@ static int open_file(struct fs_inode *inode, int flags, bool check, struct fs_fi
 {
 	bool write = (flags & O_ACCMODE) != O_RDONLY || (flags & O_TRUNC) != 0;
 	struct fs_file *file;
+	struct statx stx;
 	int fd, err;
 
 	if (inode->type != S_IFREG)
@@ -181,12 +187,17 @@ static int open_file(struct fs_inode *inode, int flags, bool check, struct fs_fi
 		return -EROFS;
 
 	/* Part of a unit cannot be written without reading the rest of it. */
-	fd = fs_inode_open(inode, (write ? O_RDWR : O_RDONLY) | (flags & O_NOATIME));
+	fd = fs_inode_open(inode, (write ? O_RDWR : O_RDONLY) | (flags & O_NOATIME), &stx);
 	if (fd < 0)
 		return fd;
 	err = new_file(inode, fd, write, &file);
 	if (err)
 		return err;
+	if (!write && (stx.stx_mask & STATX_ATIME) &&
+	    atomic_load(&inode->crypt) == FS_CRYPT_UNKNOWN) {
+		file->first = true;
+		file->atime = (struct timespec){ stx.stx_atime.tv_sec, stx.stx_atime.tv_nsec };
+	}
 	err = fs_context_load(inode, fd);
 	if (!err && check) {
 		err = fs_context_require_key(inode);

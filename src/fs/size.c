@@ -38,35 +38,33 @@ void fs_file_unlock_size(struct fs_inode *inode, bool header_pending)
 }
 
 int fs_file_size_of_fd(const struct fs_inode *inode, int fd, uint64_t *ret_size,
-		       struct timespec *ret_mtime)
+		       struct stat *ret_stat)
 {
 	union fscrypt_policy policy;
-	struct stat st;
 	int err;
 
-	if (fstat(fd, &st) < 0)
+	if (fstat(fd, ret_stat) < 0)
 		return -errno;
-	*ret_mtime = st.st_mtim;
 	if (inode->crypt != FS_CRYPT_ENCRYPTED) {
-		*ret_size = (uint64_t)st.st_size;
+		*ret_size = (uint64_t)ret_stat->st_size;
 		return 0;
 	}
 	err = fs_context_policy(inode, &policy);
 	if (err)
 		return err;
-	return store_size_decode((uint64_t)st.st_size, fscrypt_policy_data_unit_size(&policy),
-				 ret_size);
+	return store_size_decode((uint64_t)ret_stat->st_size,
+				 fscrypt_policy_data_unit_size(&policy), ret_size);
 }
 
 int fs_file_refresh_size(struct fs_file *file)
 {
 	struct fs_opened *opened = fs_opened(file->inode);
-	struct timespec mtime;
+	struct stat st;
 
 	if (likely(!file->inode->sb->opts.shared))
 		return 0;
 	opened->tail_clean = false;
-	return fs_file_size_of_fd(file->inode, file->backing.fd, &opened->size, &mtime);
+	return fs_file_size_of_fd(file->inode, file->backing.fd, &opened->size, &st);
 }
 
 int fs_file_refresh_shared(struct fs_file *file)

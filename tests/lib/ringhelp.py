@@ -55,14 +55,14 @@ def helpers_ran(daemon):
 
 def alone(daemon, directory):
     paths = files(directory)
-    # What helpers have kept comes back first.
-    for path in paths[:32]:
+    # What helpers have kept comes back first: each request that nobody waited behind counts for that.
+    for path in paths[:64]:
         read(path)
     before = helpers_ran(daemon)
-    for path in paths[32:]:
+    for path in paths[64:]:
         read(path)
     n = helpers_ran(daemon) - before
-    print("no helper" if n <= len(paths) // 8 else f"helpers ran {n} times")
+    print("no helper" if n <= len(paths[64:]) // 4 else f"helpers ran {n} times")
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@
 . "$(dirname "$0")/../lib/scenario.sh"
 _begin auto
 _need_root
-_need_cmd setpriv setfacl getfacl
+_need_cmd setpriv setfacl getfacl setfattr getfattr strace
 
 _init_store
 _mount -o allow_other
@@ -55,4 +55,19 @@ _remount -o allow_other
 getfacl -R -cpn "$M" >"$T/acl.b" 2>/dev/null
 _tree_list --no-times "$M" >"$T/b"
 cmp "$T/a" "$T/b" && cmp "$T/acl.a" "$T/acl.b" && echo "same after a remount"
+
+echo "--- noacl"
+_remount -o allow_other,noacl
+_try "1002 reads private/new" _as 1002 1002 cat "$M/private/new"
+_try "setfacl" setfacl -m u:1003:r "$M/private/new"
+_try "setfacl -b" setfattr -x system.posix_acl_access "$M/private/new"
+getfattr -d -m - --absolute-names "$M/private/new"
+setfattr -n user.kept -v yes "$M/private/new"
+getfattr -d -m - --absolute-names "$M/private/new" | sed "s|$M/||"
+strace -f -e trace=getxattr,lgetxattr -o "$T/asked" ls -l "$M/private" "$M/pub" >/dev/null
+echo "ls asked for $(grep -c posix_acl_access "$T/asked") ACL, of $(($(ls "$M/private" "$M/pub" | wc -l) - 3)) files"
+setfattr -x user.kept "$M/private/new"
+_remount -o allow_other
+getfacl -R -cpn "$M" >"$T/acl.b" 2>/dev/null
+cmp "$T/acl.a" "$T/acl.b" && echo "kept in the store"
 _done

@@ -10,7 +10,7 @@ slow="-o device=delay(read=40ms,write=0us,flush=0us)"
 last=$(($(nproc) - 1))
 _init_store
 _mount
-for i in $(seq 64); do
+for i in $(seq 96); do
 	head -c $((i * 700)) /dev/urandom >"$M/f$i"
 done
 (cd "$M" && sha256sum f*) >"$T/sums"

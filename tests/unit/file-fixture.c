@@ -130,13 +130,15 @@ int fallocate(int fd, int mode, off_t off, off_t len)
 	return (int)syscall(SYS_fallocate, fd, mode, off, len);
 }
 
-int fs_inode_open(struct fs_inode *inode, int flags)
+int fs_inode_open(struct fs_inode *inode, int flags, struct statx *ret_stx)
 {
 	int fd;
 
 	assert_ptr_equal(inode, &t.inode);
-	assert_true(flags == O_RDONLY || flags == O_RDWR);
+	assert_true((flags & ~O_NOATIME) == O_RDONLY || flags == O_RDWR);
 	fd = open(t.path, flags | O_CLOEXEC);
+	if (fd >= 0 && ret_stx)
+		assert_int_equal(statx(fd, "", AT_EMPTY_PATH, STATX_BASIC_STATS, ret_stx), 0);
 	return fd < 0 ? -errno : fd;
 }
 

@@ -33,6 +33,27 @@ void ll_fill_open(struct ll_session *s, struct fuse_file_info *fi, struct fs_fil
 	}
 }
 
+/*
+ * Most who open a small file read it: its data goes to the kernel's cache before the reply, and
+ * there is no READ. Larger ones would make those wait who do not read, or not all.
+ */
+#define FILL_MOST (16u << 10)
+
+static int fill_cache(struct fs_inode *inode, const void *data, size_t len, void *arg)
+{
+	struct fuse_bufvec buf = FUSE_BUFVEC_INIT(len);
+	struct ll_session *s = arg;
+
+	buf.buf[0].mem = (void *)(uintptr_t)data;
+	return fuse_lowlevel_notify_store(s->se, ll_nodeid(inode), 0, &buf, 0);
+}
+
+static void fill_small(struct ll_session *s, const struct fuse_file_info *fi, struct fs_file *file)
+{
+	if (fi->keep_cache && !fi->direct_io && !file->writable && !(fi->flags & O_DIRECT))
+		fs_file_fill(file, FILL_MOST, fill_cache, s);
+}
+
 void ll_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	struct fs_file *file;
@@ -51,6 +72,7 @@ void ll_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 		return;
 	}
 	ll_fill_open(ll_session_of(req), fi, file);
+	fill_small(ll_session_of(req), fi, file);
 	if (fi->flags & O_TRUNC)
 		ll_mtime_wrote(ll_session_of(req), file, fi);
 	if (fuse_reply_open(req, fi) < 0)

@@ -14,7 +14,7 @@ void ll_init(void *userdata, struct fuse_conn_info *conn)
 		s->writeback_active = true;
 	}
 	/* ACLs are checked by the kernel where it checks modes: this would make it check both. */
-	if (s->kernel_checks && (conn->capable & FUSE_CAP_POSIX_ACL))
+	if (s->kernel_checks && !s->no_acl && (conn->capable & FUSE_CAP_POSIX_ACL))
 		conn->want |= FUSE_CAP_POSIX_ACL;
 	/* The umask is the backing's to apply: it knows of default ACLs. */
 	if (conn->capable & FUSE_CAP_DONT_MASK)

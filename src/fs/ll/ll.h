@@ -26,6 +26,7 @@ struct ll_session {
 	bool writeback_active;	    /* the kernel agreed */
 	bool no_selinux;	    /* the machine has none */
 	bool kernel_checks;	    /* the kernel checks permissions, ACLs too */
+	bool no_acl;		    /* the backing's ACLs are not shown, set or checked */
 	double timeout;		    /* seconds names and attributes are good for */
 	struct workqueue *notifier; /* one thread: the only one that sends notifications */
 	_Atomic bool epoch_works, prune_works; /* FUSE_NOTIFY_INC_EPOCH, _PRUNE */

@@ -106,6 +106,7 @@ int ll_session_create(struct fs_super *sb, const struct ll_options *opts,
 	s->writeback = opts->writeback;
 	s->want_uring = opts->uring;
 	s->kernel_checks = opts->kernel_checks;
+	s->no_acl = !opts->acl;
 	s->no_selinux = access("/sys/fs/selinux", F_OK) < 0;
 	s->timeout = sb->opts.shared ? 0 : 1.0;
 	s->epoch_works = s->prune_works = true;

@@ -20,6 +20,7 @@ struct ll_options {
 	bool uring;	    /* FUSE over io_uring, where the kernel offers it */
 	bool kernel_checks; /* modes, owners and ACLs; needed unless one user is alone on the mount
 			     */
+	bool acl;	    /* ACLs are shown, set and, with kernel_checks, checked */
 	bool kernel_keys;   /* search the kernel's keyrings for keys */
 	bool debug;
 };
