@@ -2,12 +2,26 @@
 /* cpu.c - ask the processor once which vector instructions it has */
 #include "crypto/cpu.h"
 
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
 #include <stdatomic.h>
 
 #define DETECTED (1u << 31)
 
 static atomic_uint usable;
 static atomic_uint allowed = CPU_ALL;
+
+#if defined(__x86_64__)
+/* Not every compiler's __builtin_cpu_supports() knows these names. */
+static bool has_vaes(void)
+{
+	const unsigned vaes = 1u << 9, vpclmulqdq = 1u << 10;
+	unsigned a, b, c, d;
+
+	return __get_cpuid_count(7, 0, &a, &b, &c, &d) && (c & vaes) && (c & vpclmulqdq);
+}
+#endif
 
 static unsigned detect(void)
 {
@@ -17,7 +31,7 @@ static unsigned detect(void)
 	__builtin_cpu_init();
 	/* Says no as well when the kernel does not save the registers. */
 	if (__builtin_cpu_supports("avx2"))
-		found |= CPU_AVX2;
+		found |= CPU_AVX2 | (has_vaes() ? CPU_VAES : 0);
 	if (__builtin_cpu_supports("pclmul") && __builtin_cpu_supports("sse4.1"))
 		found |= CPU_PCLMUL;
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* cpu.h - which vector instructions the primitives written here may use */
+/* cpu.h - which vector instructions the primitives may use */
 #ifndef CRYPTO_CPU_H
 #define CRYPTO_CPU_H
 
@@ -9,8 +9,9 @@
 enum cpu_feature {
 	CPU_AVX2 = 1 << 0,   /* ChaCha12, NH */
 	CPU_PCLMUL = 1 << 1, /* POLYVAL; with SSE4.1 */
+	CPU_VAES = 1 << 2,   /* AES-256-XTS by libgcrypt; with VPCLMULQDQ and AVX2 */
 };
-#define CPU_ALL (CPU_AVX2 | CPU_PCLMUL)
+#define CPU_ALL (CPU_AVX2 | CPU_PCLMUL | CPU_VAES)
 
 /* Has the machine it, and is its use allowed? Context: any thread; cheap after the first call. */
 bool cpu_has(enum cpu_feature feature);
