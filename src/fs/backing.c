@@ -427,13 +427,13 @@ static int open_by_name(struct fs_inode *inode, int flags, struct statx *ret_stx
 
 int fs_inode_open(struct fs_inode *inode, int flags, struct statx *ret_stx)
 {
-	struct statx stx;
+	struct statx own = { 0 };
 	int fd;
 
 	flags |= O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
 	if (atomic_load(&inode->sb->noatime) || atomic_load(&inode->sb->read_only))
 		flags |= O_NOATIME;
-	ret_stx = ret_stx ? ret_stx : &stx;
+	ret_stx = ret_stx ? ret_stx : &own;
 	fd = open_by_name(inode, flags, ret_stx);
 	if (fd >= 0 || fd == -ENOENT)
 		return fd == -ENOENT ? -ESTALE : fd;

@@ -217,6 +217,9 @@ int fscrypt_setup_info(struct fscrypt_super *fsc, const union fscrypt_context *c
  */
 void fscrypt_put_info(struct fscrypt_info *info);
 
+/* How many regular files have their key set up. Context: any; it may have changed meanwhile. */
+unsigned fscrypt_num_file_infos(const struct fscrypt_super *fsc);
+
 const union fscrypt_policy *fscrypt_info_policy(const struct fscrypt_info *info);
 /* True when @info was set up from the master key that @spec names. */
 bool fscrypt_info_uses_key(const struct fscrypt_info *info,

@@ -73,6 +73,8 @@ struct fscrypt_super {
 	struct fscrypt_kernel_key *kernel_keys; /* Protected by kernel_lock */
 	int kernel_key_bad;			/* last one complained of; by kernel_lock */
 
+	_Atomic unsigned file_infos; /* of regular files, keysetup.c */
+
 	/* Transforms that nobody uses and that hold no key, by mode */
 	pthread_mutex_t tfm_lock;
 	struct {

@@ -343,6 +343,8 @@ int fscrypt_setup_info(struct fscrypt_super *fsc, const union fscrypt_context *c
 	if (err != 0)
 		goto put_master_key;
 	setup_names_iv(info);
+	if (kind == FSCRYPT_REG)
+		atomic_fetch_add_explicit(&fsc->file_infos, 1, memory_order_relaxed);
 	*ret_info = info;
 	return 0;
 
@@ -357,10 +359,17 @@ void fscrypt_put_info(struct fscrypt_info *info)
 {
 	if (info == NULL)
 		return;
+	if (info->kind == FSCRYPT_REG)
+		atomic_fetch_sub_explicit(&info->fsc->file_infos, 1, memory_order_relaxed);
 	if (info->key == &info->own)
 		fscrypt_prepared_key_destroy(info->fsc, info->mode_num, &info->own);
 	fscrypt_master_key_put(info->mk);
 	free(info);
+}
+
+unsigned fscrypt_num_file_infos(const struct fscrypt_super *fsc)
+{
+	return atomic_load_explicit(&fsc->file_infos, memory_order_relaxed);
 }
 
 const union fscrypt_policy *fscrypt_info_policy(const struct fscrypt_info *info)
