@@ -59,6 +59,7 @@ struct fs_opened {
 	bool kmtime_valid;
 	_Atomic bool mtime_dirty;
 	struct timespec kmtime;	     /* Protected by crypt_lock: what the kernel takes for mtime */
+	struct timespec kctime;	     /* Protected by crypt_lock: its clock when it last sent that */
 	unsigned handles, writers;   /* Protected by crypt_lock */
 	TAILQ_HEAD(, fs_file) files; /* Protected by crypt_lock */
 };

@@ -15,7 +15,11 @@ _tree_list "$M/w" >"$T/before"
 [ "$(wc -l <"$T/before")" -gt 10 ] || echo "nothing is left to compare"
 _remount
 _tree_list "$M/w" >"$T/after"
-cmp "$T/before" "$T/after" && echo "the same after a remount"
+if cmp -s "$T/before" "$T/after"; then
+	echo "the same after a remount"
+else
+	diff "$T/before" "$T/after" | head -n 20
+fi
 
 # Everything goes, with its sidecars, contexts and long symlinks.
 rm -rf "$M/w"

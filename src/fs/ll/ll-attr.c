@@ -85,13 +85,19 @@ void ll_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to_set,
 	    !(to_set & (FUSE_SET_ATTR_MTIME | FUSE_SET_ATTR_MTIME_NOW)) &&
 	    ll_mtime_known(ll_session_of(req), inode, &attr->st_mtim))
 		to_set |= FUSE_SET_ATTR_MTIME;
-	if (to_set & FUSE_SET_ATTR_MTIME)
-		was = ll_mtime_setting(ll_session_of(req), inode, &attr->st_mtim);
+	if (to_set & FUSE_SET_ATTR_MTIME) {
+		was = ll_mtime_setting(ll_session_of(req), inode, &attr->st_mtim,
+				       to_set & FUSE_SET_ATTR_CTIME ? &attr->st_ctim : NULL);
+		if (was.overtaken)
+			to_set &= ~FUSE_SET_ATTR_MTIME;
+	}
 	err = fs_setattr(inode, file, attr, set_mask(to_set), &after);
 	if (ll_space_again(ll_session_of(req), err))
 		err = fs_setattr(inode, file, attr, set_mask(to_set), &after);
 	if (err < 0)
 		ll_mtime_not_set(inode, &was);
+	else if (was.known)
+		ll_mtime_was_set(inode, &attr->st_mtim);
 	if (err == 0 && (to_set & FUSE_SET_ATTR_SIZE) && ll_wire_kill_suidgid()) {
 		struct fs_file *use;
 

@@ -33,12 +33,30 @@ void ll_mtime_told(struct ll_session *s, struct fs_inode *inode, const struct st
 }
 
 /*
+ * Linux sends its times without a lock when it writes an inode back, a truncation sends others under
+ * one, and whoever serves them may be faster with the later: then what the kernel has in the end is
+ * not what it said last. It has said when, though (ctime). Much older than the last one is not
+ * overtaken but of a clock that was set back.
+ */
+#define OVERTAKEN_SECS 10
+
+static bool is_overtaken(const struct fs_opened *opened, const struct timespec *ctime)
+{
+	const struct timespec *last = &opened->kctime;
+
+	return (ctime->tv_sec < last->tv_sec ||
+		(ctime->tv_sec == last->tv_sec && ctime->tv_nsec < last->tv_nsec)) &&
+	       last->tv_sec - ctime->tv_sec < OVERTAKEN_SECS;
+}
+
+/*
  * Data may arrive at any moment. What arrives before the store has the new time is overwritten by
  * it; what arrives later says so, and the time is put back. So the new one is known, and nothing is
  * dirty, before the store is told.
  */
 struct ll_mtime_was ll_mtime_setting(struct ll_session *s, struct fs_inode *inode,
-				     const struct timespec *mtime)
+				     const struct timespec *mtime,
+				     const struct timespec *ctime)
 {
 	struct ll_mtime_was was = { .known = false };
 	struct fs_opened *opened;
@@ -47,7 +65,11 @@ struct ll_mtime_was ll_mtime_setting(struct ll_session *s, struct fs_inode *inod
 		return was;
 	tinylock_lock(&inode->crypt_lock);
 	opened = fs_opened(inode);
-	if (opened) {
+	if (opened && ctime && is_overtaken(opened, ctime)) {
+		was.overtaken = true;
+	} else if (opened) {
+		if (ctime)
+			opened->kctime = *ctime;
 		was.known = true;
 		was.valid = opened->kmtime_valid;
 		was.mtime = opened->kmtime;
@@ -57,6 +79,19 @@ struct ll_mtime_was ll_mtime_setting(struct ll_session *s, struct fs_inode *inod
 	}
 	tinylock_unlock(&inode->crypt_lock);
 	return was;
+}
+
+/* Two at once may have reached the store the other way round. */
+void ll_mtime_was_set(struct fs_inode *inode, const struct timespec *mtime)
+{
+	struct fs_opened *opened;
+
+	tinylock_lock(&inode->crypt_lock);
+	opened = S_ISREG(inode->type) ? fs_opened(inode) : NULL;
+	if (opened && opened->kmtime_valid &&
+	    (opened->kmtime.tv_sec != mtime->tv_sec || opened->kmtime.tv_nsec != mtime->tv_nsec))
+		atomic_store(&opened->mtime_dirty, true);
+	tinylock_unlock(&inode->crypt_lock);
 }
 
 void ll_mtime_not_set(struct fs_inode *inode, const struct ll_mtime_was *was)

@@ -100,10 +100,12 @@ void ll_fill_open(struct ll_session *s, struct fuse_file_info *fi, struct fs_fil
 void ll_mtime_told(struct ll_session *s, struct fs_inode *inode, const struct stat *attr);
 struct ll_mtime_was {
 	bool known, valid;
+	bool overtaken; /* by a later one: not to be set */
 	struct timespec mtime;
 };
 struct ll_mtime_was ll_mtime_setting(struct ll_session *s, struct fs_inode *inode,
-				     const struct timespec *mtime);
+				     const struct timespec *mtime, const struct timespec *ctime);
+void ll_mtime_was_set(struct fs_inode *inode, const struct timespec *mtime);
 void ll_mtime_not_set(struct fs_inode *inode, const struct ll_mtime_was *was);
 void ll_mtime_wrote(struct ll_session *s, struct fs_file *file, const struct fuse_file_info *fi);
 bool ll_mtime_known(struct ll_session *s, struct fs_inode *inode, struct timespec *ret_mtime);
