@@ -28,3 +28,6 @@ export FUSCRYPT_NOTE="AES-256-XTS contents, AES-256-HCTR2 names (defaults), over
 export FUSCRYPT_URING_INIT=$FUSCRYPT_INIT
 export FUSCRYPT_URING_MOUNT="$FUSCRYPT mount -o noallow_other,uring --key {key} {store} {mnt}"
 export FUSCRYPT_URING_NOTE="the same over io_uring, the default where the kernel offers it"
+export FUSCRYPT_LEAN_INIT=$FUSCRYPT_INIT
+export FUSCRYPT_LEAN_MOUNT="$FUSCRYPT mount -o noallow_other,uring,noatime,noacl --key {key} {store} {mnt}"
+export FUSCRYPT_LEAN_NOTE="over io_uring without ACLs, which the floor and the peers do not have, and with access times left alone"

@@ -44,9 +44,9 @@ done
 # shellcheck source=floor.sh
 . "$here/floor.sh"
 "$here/peers.sh" || true
-all=${BENCH_SYSTEMS:-fusefloor,fusefloor-copy,fusefloor-nowb,fusefloor-xattr,fuscrypt,fuscrypt-uring}
+all=${BENCH_SYSTEMS:-fusefloor,fusefloor-copy,fusefloor-nowb,fusefloor-xattr,fuscrypt,fuscrypt-uring,fuscrypt-lean}
 [ -n "${BENCH_SYSTEMS:-}" ] || all+=,gocryptfs,securefs-lite,securefs-full,encfs,cryfs
-disk=${BENCH_DISK_SYSTEMS:-fusefloor,fusefloor-copy,fuscrypt,fuscrypt-uring,gocryptfs,securefs-lite}
+disk=${BENCH_DISK_SYSTEMS:-fusefloor,fusefloor-copy,fuscrypt,fuscrypt-uring,fuscrypt-lean,gocryptfs,securefs-lite}
 list=${BENCH_LIST_SYSTEMS:-fuscrypt,fuscrypt-uring}
 
 append=()

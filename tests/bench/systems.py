@@ -20,8 +20,9 @@ FSCRYPTCTL = ENV("FSCRYPTCTL", "fscryptctl")
 FLOORS = ["fusefloor", "fusefloor-copy"]          # the better of the two is the floor
 OTHER_FLOORS = ["fusefloor-nowb", "fusefloor-xattr"]
 OURS = ["fuscrypt", "fuscrypt-uring"]
+LEAN = "fuscrypt-lean"                            # over io_uring, without what the floor does not have
 PEERS = ["gocryptfs", "securefs-lite", "securefs-full", "encfs", "cryfs"]
-ORDER = ["plain"] + FLOORS + OTHER_FLOORS + OURS + PEERS
+ORDER = ["plain"] + FLOORS + OTHER_FLOORS + OURS + [LEAN] + PEERS
 
 SYSTEMS = {
     "plain": dict(init="", mount="mount --bind {store} {mnt}", umount=UMOUNT, crypt=False,
@@ -67,14 +68,14 @@ SYSTEMS = {
 
 def slots():
     """Systems given by environment: <NAME>_MOUNT, and optionally _INIT, _UMOUNT, _SUB, _NOTE."""
-    names = [n.upper().replace("-", "_") for n in FLOORS + OTHER_FLOORS + OURS]
+    names = [n.upper().replace("-", "_") for n in FLOORS + OTHER_FLOORS + OURS + [LEAN]]
     for n in filter(None, names + ENV("BENCH_SLOTS", "").split(",")):
         name = n.lower().replace("_", "-")
         if ENV(n + "_MOUNT"):
             yield name, dict(
                 init=ENV(n + "_INIT", ""), mount=ENV(n + "_MOUNT"), umount=ENV(n + "_UMOUNT", UMOUNT),
-                sub=ENV(n + "_SUB", ""), crypt=name in OURS or ENV(n + "_CRYPT") == "1",
-                uring=name == "fuscrypt-uring", slow=name in OTHER_FLOORS,
+                sub=ENV(n + "_SUB", ""), crypt=name in OURS + [LEAN] or ENV(n + "_CRYPT") == "1",
+                uring=name in (OURS[1], LEAN), slow=name in OTHER_FLOORS,
                 note=ENV(n + "_NOTE", "a slot of the environment"))
 
 
