@@ -33,10 +33,10 @@ void ll_mtime_told(struct ll_session *s, struct fs_inode *inode, const struct st
 }
 
 /*
- * Linux sends its times without a lock when it writes an inode back, a truncation sends others under
- * one, and whoever serves them may be faster with the later: then what the kernel has in the end is
- * not what it said last. It has said when, though (ctime). Much older than the last one is not
- * overtaken but of a clock that was set back.
+ * Linux sends its times without a lock when it writes an inode back, a truncation sends others
+ * under one, and whoever serves them may be faster with the later: then what the kernel has in the
+ * end is not what it said last. It has said when, though (ctime). Much older than the last one is
+ * not overtaken but of a clock that was set back.
  */
 #define OVERTAKEN_SECS 10
 
@@ -55,8 +55,7 @@ static bool is_overtaken(const struct fs_opened *opened, const struct timespec *
  * dirty, before the store is told.
  */
 struct ll_mtime_was ll_mtime_setting(struct ll_session *s, struct fs_inode *inode,
-				     const struct timespec *mtime,
-				     const struct timespec *ctime)
+				     const struct timespec *mtime, const struct timespec *ctime)
 {
 	struct ll_mtime_was was = { .known = false };
 	struct fs_opened *opened;
