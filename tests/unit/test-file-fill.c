@@ -151,18 +151,18 @@ static void *opens(void *arg)
 	struct fs_file *file;
 
 	if (fs_file_open(&t.inode, *(int *)arg, &file) < 0)
-		return "open failed";
+		return (void *)"open failed";
 	if (!atomic_load(&stored.over))
-		return "open did not wait";
-	return fs_file_release(file) < 0 ? "release failed" : NULL;
+		return (void *)"open did not wait";
+	return fs_file_release(file) < 0 ? (void *)"release failed" : NULL;
 }
 
 static void *cuts(void *arg)
 {
 	(void)arg;
 	if (fs_file_truncate(TAILQ_FIRST(&fs_opened(&t.inode)->files), 10) < 0)
-		return "truncate failed";
-	return atomic_load(&stored.over) ? NULL : "truncate did not wait";
+		return (void *)"truncate failed";
+	return atomic_load(&stored.over) ? NULL : (void *)"truncate did not wait";
 }
 
 static void *waits(void *arg)
@@ -171,7 +171,7 @@ static void *waits(void *arg)
 	tinylock_lock(&t.inode.crypt_lock);
 	fs_file_wait_filled(fs_opened(&t.inode));
 	tinylock_unlock(&t.inode.crypt_lock);
-	return atomic_load(&stored.over) ? NULL : "a lock did not wait";
+	return atomic_load(&stored.over) ? NULL : (void *)"a lock did not wait";
 }
 
 static void *fills(void *arg)
