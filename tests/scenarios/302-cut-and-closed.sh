@@ -13,7 +13,8 @@ for how in uring nouring; do
 	_tree_list "$M" >"$T/before"
 	_remount
 	_tree_list "$M" >"$T/after"
-	echo "$(wc -l <"$T/before") entries, $(comm -3 <(sort "$T/before") <(sort "$T/after") | wc -l) lines differ after a remount"
+	echo "$(wc -l <"$T/before") entries, $(comm -3 <(sort "$T/before") <(sort "$T/after") | tee "$T/differ" | wc -l) lines differ after a remount"
+	head -n 4 "$T/differ"
 	rm "$M"/file-*
 	_umount
 done
