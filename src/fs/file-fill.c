@@ -7,7 +7,7 @@
 /* Reading the header has not moved it, so reading the data does not (relatime, noatime). */
 static bool keeps_atime(const struct fs_file *file, const struct fs_opened *opened)
 {
-	return file->first && file->atime.tv_sec == opened->atime.tv_sec &&
+	return file->atime.tv_sec == opened->atime.tv_sec &&
 	       file->atime.tv_nsec == opened->atime.tv_nsec &&
 	       atomic_load(&file->inode->crypt) == FS_CRYPT_ENCRYPTED;
 }
@@ -43,7 +43,7 @@ void fs_file_fill(struct fs_file *file, size_t most,
 		  void *arg)
 {
 	struct fs_inode *inode = file->inode;
-	struct fs_opened *opened = begin(file, most);
+	struct fs_opened *opened = file->first ? begin(file, most) : NULL;
 	const void *data;
 	size_t len;
 
