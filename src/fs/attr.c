@@ -121,6 +121,18 @@ static int set_size(struct fs_inode *inode, struct fs_file *file, uint64_t size)
 	return err;
 }
 
+/*
+ * Linux sends the times of a file once more after its last name has gone, mostly those that it has:
+ * for each file that is removed. ret_attr is what it has.
+ */
+static bool is_removed_with(struct fs_inode *inode, const struct stat *attr, unsigned set,
+			    struct stat *ret_attr)
+{
+	return set == FS_SET_MTIME && fs_inode_kept(inode) >= 0 && get_attr(inode, ret_attr) == 0 &&
+	       ret_attr->st_mtim.tv_sec == attr->st_mtim.tv_sec &&
+	       ret_attr->st_mtim.tv_nsec == attr->st_mtim.tv_nsec;
+}
+
 /* What attributes are set by: the descriptor of an open handle, or one that is only a path. */
 struct setter {
 	int fd;
@@ -220,6 +232,8 @@ int fs_setattr(struct fs_inode *inode, struct fs_file *file, const struct stat *
 	}
 	if (!set)
 		return get_attr(inode, ret_attr);
+	if (is_removed_with(inode, attr, set, ret_attr))
+		return 0;
 	/* Writing the header later would clear these bits, were it not root who writes. */
 	if ((set & FS_SET_MODE) && (attr->st_mode & (S_ISUID | S_ISGID)) && !inode->sb->privileged)
 		err = fs_file_settle_header(inode);

@@ -7,6 +7,8 @@
     ringload.py wait DAEMON WHAT          until a ring's thread is WHAT: idle (policy SCHED_IDLE), free (of more than
                                           one processor), bound (all of them, with the usual policy), kept (bound for a fifth
                                           of a second); exit 1 after a minute
+    ringload.py remove DAEMON FOLDER      makes files there, removes them, and exits 1 if the daemon was told of each by
+                                          itself that the kernel has forgotten it
 """
 import mmap
 import os
@@ -34,8 +36,31 @@ def threads(daemon):
             yield int(fields.split()[38]), len(os.sched_getaffinity(int(tid)))
 
 
+def calls(daemon):
+    """How often all of its threads have read something by now."""
+    with open(f"/proc/{daemon}/io") as f:
+        return int(dict(line.split(": ") for line in f)["syscr"])
+
+
+def remove(daemon, folder):
+    """What it has read may be one message for each thousandth of a second and thread, and little besides."""
+    names = [f"{folder}/removed-{i}" for i in range(4000)]
+    for name in names:
+        os.close(os.open(name, os.O_CREAT | os.O_WRONLY, 0o600))
+    time.sleep(0.5)
+    before, began = calls(daemon), time.monotonic()
+    for name in names:
+        os.unlink(name)
+    time.sleep(0.1)
+    msecs, read = (time.monotonic() - began) * 1000, calls(daemon) - before
+    print(f"{len(names)} files removed in {msecs:.0f} ms, {read} reads", file=sys.stderr)
+    return 0 if read <= max(len(names) / 2, msecs * 5) else 1
+
+
 def main():
     what, arg, last, *size = sys.argv[1:]
+    if what == "remove":
+        return remove(arg, last)
     if what == "run":
         end = time.monotonic() + float(arg)
         for _ in reads(last, *map(int, size)):

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-3.0-or-later
-# 519-ring-threads - the rings' threads give way where that is faster, never where they would starve; free for much data
+# 519-ring-threads - the rings' threads give way where that is faster and never starve; free for much data; removed files
 . "$(dirname "$0")/../lib/scenario.sh"
 _begin long
 . "$(dirname "$0")/../lib/rings.sh"
@@ -57,5 +57,8 @@ else
 	printf '%s\n' "much data: bound to no processor" "until it is over" >"$T/much"
 fi
 cat "$T/much"
+
+echo "--- files that are removed"
+python3 "$load" remove "$daemon" "$M" && echo "the kernel wakes nobody for each"
 _umount
 _done

@@ -4,6 +4,7 @@
 #include <linux/fuse.h>
 #include <poll.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "fs/ll/ll-uring.h"
@@ -102,9 +103,27 @@ static ssize_t look_at(void *userdata, void *buf, ssize_t n)
 	return n;
 }
 
+/*
+ * With rings hardly anything but FORGETs comes by the device, one for each file that is removed.
+ * For each the kernel wakes a thread that waits here, which costs the caller more than the FORGET
+ * does. So a thread that has got one does not come back at once, and finds those of the meantime
+ * together.
+ */
+#define FORGETS_NSECS 1000000
+
 static ssize_t wire_read(int fd, void *buf, size_t len, void *userdata)
 {
-	return look_at(userdata, buf, read(fd, buf, len));
+	static _Thread_local bool more_to_come;
+	const struct fuse_in_header *h = buf;
+	struct ll_session *s = userdata;
+	ssize_t n;
+
+	if (more_to_come)
+		nanosleep(&(struct timespec){ .tv_nsec = FORGETS_NSECS }, NULL);
+	n = read(fd, buf, len);
+	more_to_come = s->uring && n >= (ssize_t)sizeof(*h) &&
+		       (h->opcode == FUSE_FORGET || h->opcode == FUSE_BATCH_FORGET);
+	return look_at(s, buf, n);
 }
 
 /* The kernel offers rings, and we can have them: say so. */
