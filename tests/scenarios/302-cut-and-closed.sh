@@ -9,7 +9,7 @@ _init_store
 # In the end the kernel has one time and the store another, unless the requests are put in order.
 for how in uring nouring; do
 	_mount -o $how
-	timeout 100 python3 "$SCEN_ROOT/tests/lib/cutclose.py" "$M" 300
+	timeout 100 python3 "$SCEN_ROOT/tests/lib/cutclose.py" "$M" 2000
 	_tree_list "$M" >"$T/before"
 	_remount
 	_tree_list "$M" >"$T/after"

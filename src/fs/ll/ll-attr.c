@@ -62,6 +62,8 @@ void ll_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to_set,
 {
 	struct fs_inode *inode = ll_inode(req, ino);
 	struct fs_file *file = fi && S_ISREG(inode->type) ? ll_file(fi) : NULL;
+	/* utimes(2) names no handle, nor does anything else but a truncation. */
+	bool flushed = file && !(to_set & FUSE_SET_ATTR_SIZE);
 	struct ll_mtime_was was = { .known = false };
 	struct stat after;
 	int err;
@@ -87,7 +89,8 @@ void ll_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to_set,
 		to_set |= FUSE_SET_ATTR_MTIME;
 	if (to_set & FUSE_SET_ATTR_MTIME) {
 		was = ll_mtime_setting(ll_session_of(req), inode, &attr->st_mtim,
-				       to_set & FUSE_SET_ATTR_CTIME ? &attr->st_ctim : NULL);
+				       to_set & FUSE_SET_ATTR_CTIME ? &attr->st_ctim : NULL,
+				       flushed);
 		if (was.overtaken)
 			to_set &= ~FUSE_SET_ATTR_MTIME;
 	}

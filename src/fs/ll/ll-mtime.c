@@ -37,13 +37,26 @@ void ll_mtime_told(struct ll_session *s, struct fs_inode *inode, const struct st
  * under one, and whoever serves them may be faster with the later: then what the kernel has in the
  * end is not what it said last. It has said when, though (ctime). Much older than the last one is
  * not overtaken but of a clock that was set back.
+ *
+ * Written back (@flushed), mtime and ctime are read one after the other, and a truncation may come
+ * between: the ctime is the last one's then, the mtime that of before. An honest mtime with that
+ * ctime is the last one that was set, or of a write in the same tick, and then both are the same.
  */
 #define OVERTAKEN_SECS 10
 
-static bool is_overtaken(const struct fs_opened *opened, const struct timespec *ctime)
+static bool is_same(const struct timespec *a, const struct timespec *b)
+{
+	return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
+}
+
+static bool is_overtaken(const struct fs_opened *opened, const struct timespec *mtime,
+			 const struct timespec *ctime, bool flushed)
 {
 	const struct timespec *last = &opened->kctime;
 
+	if (is_same(ctime, last))
+		return flushed && opened->kmtime_valid && !is_same(mtime, &opened->kmtime) &&
+		       !is_same(mtime, ctime);
 	return (ctime->tv_sec < last->tv_sec ||
 		(ctime->tv_sec == last->tv_sec && ctime->tv_nsec < last->tv_nsec)) &&
 	       last->tv_sec - ctime->tv_sec < OVERTAKEN_SECS;
@@ -55,7 +68,8 @@ static bool is_overtaken(const struct fs_opened *opened, const struct timespec *
  * dirty, before the store is told.
  */
 struct ll_mtime_was ll_mtime_setting(struct ll_session *s, struct fs_inode *inode,
-				     const struct timespec *mtime, const struct timespec *ctime)
+				     const struct timespec *mtime, const struct timespec *ctime,
+				     bool flushed)
 {
 	struct ll_mtime_was was = { .known = false };
 	struct fs_opened *opened;
@@ -64,7 +78,7 @@ struct ll_mtime_was ll_mtime_setting(struct ll_session *s, struct fs_inode *inod
 		return was;
 	tinylock_lock(&inode->crypt_lock);
 	opened = fs_opened(inode);
-	if (opened && ctime && is_overtaken(opened, ctime)) {
+	if (opened && ctime && is_overtaken(opened, mtime, ctime, flushed)) {
 		was.overtaken = true;
 	} else if (opened) {
 		if (ctime)
@@ -87,8 +101,7 @@ void ll_mtime_was_set(struct fs_inode *inode, const struct timespec *mtime)
 
 	tinylock_lock(&inode->crypt_lock);
 	opened = S_ISREG(inode->type) ? fs_opened(inode) : NULL;
-	if (opened && opened->kmtime_valid &&
-	    (opened->kmtime.tv_sec != mtime->tv_sec || opened->kmtime.tv_nsec != mtime->tv_nsec))
+	if (opened && opened->kmtime_valid && !is_same(&opened->kmtime, mtime))
 		atomic_store(&opened->mtime_dirty, true);
 	tinylock_unlock(&inode->crypt_lock);
 }
@@ -160,7 +173,7 @@ int ll_mtime_settle(struct ll_session *s, struct fs_file *file)
 		if (fs_opened(inode)->kmtime_valid)
 			t[1] = fs_opened(inode)->kmtime;
 		tinylock_unlock(&inode->crypt_lock);
-		if (t[1].tv_sec == before.tv_sec && t[1].tv_nsec == before.tv_nsec)
+		if (is_same(&t[1], &before))
 			return err;
 		err = futimens(file->backing.fd, t) < 0 ? -errno : 0;
 	} while (err == 0);

@@ -93,7 +93,7 @@ void ll_fill_open(struct ll_session *s, struct fuse_file_info *fi, struct fs_fil
 /*
  * ll-mtime.c: with the writeback cache the kernel keeps mtime of regular files itself and does not
  * look at ours; these see to it that the store has the same one. told: attributes go to the kernel;
- * setting: it has sent one, and the
+ * setting: it has sent one, @flushed when it wrote the inode back, and the
  * store is about to get it; not_set: that failed; wrote: data came; known: what it
  * believes; settle: at fsync and release.
  */
@@ -104,7 +104,8 @@ struct ll_mtime_was {
 	struct timespec mtime;
 };
 struct ll_mtime_was ll_mtime_setting(struct ll_session *s, struct fs_inode *inode,
-				     const struct timespec *mtime, const struct timespec *ctime);
+				     const struct timespec *mtime, const struct timespec *ctime,
+				     bool flushed);
 void ll_mtime_was_set(struct fs_inode *inode, const struct timespec *mtime);
 void ll_mtime_not_set(struct fs_inode *inode, const struct ll_mtime_was *was);
 void ll_mtime_wrote(struct ll_session *s, struct fs_file *file, const struct fuse_file_info *fi);
