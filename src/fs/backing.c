@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "fs/file.h"
@@ -17,6 +18,9 @@
 
 /* Descriptors that open handles never get: what is looked up, renamed or removed needs a few. */
 #define SPARE_FDS 32u
+
+/* Milliseconds. */
+#define SETTLE_TRIES 100
 
 struct fs_dirfds {
 	pthread_mutex_t mutex;
@@ -64,14 +68,30 @@ int fs_dirfds_create(struct fs_super *sb)
 	return 0;
 }
 
+static bool have_room(struct fs_super *sb)
+{
+	return atomic_load(&sb->handles) + atomic_load(&sb->kept) < sb->max_handles;
+}
+
+void fs_descriptors_settle(struct fs_super *sb)
+{
+	for (int i = 0; i < SETTLE_TRIES && !have_room(sb) && fs_forgets_are_coming(sb); i++)
+		nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL);
+}
+
 int fs_handle_room(struct fs_super *sb)
 {
-	return atomic_load(&sb->handles) < sb->max_handles ? 0 : -ENFILE;
+	fs_descriptors_settle(sb);
+	return have_room(sb) ? 0 : -ENFILE;
 }
 
 int fs_handle_take(struct fs_super *sb)
 {
-	if (atomic_fetch_add(&sb->handles, 1) < sb->max_handles)
+	unsigned kept;
+
+	fs_descriptors_settle(sb);
+	kept = atomic_load(&sb->kept);
+	if (atomic_fetch_add(&sb->handles, 1) + kept < sb->max_handles)
 		return 0;
 	fs_handle_give(sb);
 	return -ENFILE;
@@ -104,7 +124,8 @@ static int dirfd_try(struct fs_dirfds *d, struct fs_inode *dir)
 	return fd;
 }
 
-bool fs_dirfds_spare(struct fs_super *sb)
+/* Close some that nobody is using. True when there were any. */
+static bool close_idle(struct fs_super *sb)
 {
 	struct fs_dirfds *d = sb->dirfds;
 	int fds[4], n = 0;
@@ -124,18 +145,30 @@ bool fs_dirfds_spare(struct fs_super *sb)
 	return n > 0;
 }
 
-/* openat() that makes room among the descriptors when there are none left. */
-static int open_somehow(struct fs_super *sb, int dirfd, const char *name, int flags)
+int fs_open_somehow(struct fs_super *sb, int dirfd, const char *name, int flags)
 {
 	int fd;
 
 	while ((fd = openat(dirfd, name, flags)) < 0) {
 		int err = -errno;
 
-		if ((err != -EMFILE && err != -ENFILE) || !fs_dirfds_spare(sb))
+		if ((err != -EMFILE && err != -ENFILE) || !close_idle(sb))
 			return err;
 	}
 	return fd;
+}
+
+DIR *fs_dir_open_somehow(struct fs_super *sb, int dirfd, int *ret_err)
+{
+	int fd = fs_open_somehow(sb, dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *d = fd < 0 ? NULL : fdopendir(fd);
+
+	if (d)
+		return d;
+	*ret_err = fd < 0 ? fd : -errno;
+	if (fd >= 0)
+		close(fd);
+	return NULL;
 }
 
 static int dirfd_open(struct fs_inode *dir)
@@ -147,8 +180,8 @@ static int dirfd_open(struct fs_inode *dir)
 	bool named;
 
 	if (dir == dir->sb->root || !dir->sb->root) {
-		return open_somehow(dir->sb, dir->sb->store->root_fd, ".",
-				    O_PATH | O_DIRECTORY | O_CLOEXEC);
+		return fs_open_somehow(dir->sb, dir->sb->store->root_fd, ".",
+				       O_PATH | O_DIRECTORY | O_CLOEXEC);
 	}
 	for (int i = 0; i < NAME_TRIES; i++) {
 		fd = fs_inode_kept(dir);
@@ -165,8 +198,8 @@ static int dirfd_open(struct fs_inode *dir)
 		}
 		/* The caller may hold dir_lock of the parent already, in either way. */
 		pthread_rwlock_rdlock(&dir->sb->rename_lock);
-		fd = open_somehow(dir->sb, pfd, name,
-				  O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		fd = fs_open_somehow(dir->sb, pfd, name,
+				     O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 		named = fs_inode_has_name(dir, parent, name);
 		pthread_rwlock_unlock(&dir->sb->rename_lock);
 		err = fd < 0 ? fd : statx_fd(fd, &stx);
@@ -345,8 +378,8 @@ int fs_inode_open_path(struct fs_inode *inode)
 	if (err < 0)
 		return err;
 	if (path.name[0]) {
-		fd = open_somehow(inode->sb, path.dirfd, path.name,
-				  O_PATH | O_NOFOLLOW | O_CLOEXEC);
+		fd = fs_open_somehow(inode->sb, path.dirfd, path.name,
+				     O_PATH | O_NOFOLLOW | O_CLOEXEC);
 	} else {
 		fd = fcntl(path.dirfd, F_DUPFD_CLOEXEC, 3);
 		fd = fd < 0 ? -errno : fd;
@@ -393,7 +426,7 @@ static int reopen(struct fs_inode *inode, int flags)
 	if (pathfd < 0)
 		return pathfd;
 	proc = fs_procpath(pathfd);
-	fd = open_somehow(inode->sb, AT_FDCWD, proc.s, flags);
+	fd = fs_open_somehow(inode->sb, AT_FDCWD, proc.s, flags);
 	if (fd == -EACCES && !inode->sb->privileged && S_ISREG(inode->type))
 		fd = open_lent(proc.s, pathfd, flags);
 	close(pathfd);
@@ -412,7 +445,7 @@ static int open_by_name(struct fs_inode *inode, int flags, struct statx *ret_stx
 
 	if (err < 0)
 		return err;
-	fd = path.name[0] ? open_somehow(inode->sb, path.dirfd, path.name, flags | O_NOFOLLOW)
+	fd = path.name[0] ? fs_open_somehow(inode->sb, path.dirfd, path.name, flags | O_NOFOLLOW)
 			  : -ESTALE;
 	fs_path_put(&path);
 	if (fd < 0)

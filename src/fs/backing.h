@@ -3,6 +3,8 @@
 #ifndef FS_BACKING_H
 #define FS_BACKING_H
 
+#include <dirent.h>
+
 #include "fs/inode.h"
 
 /*
@@ -10,10 +12,20 @@
  * recent use that is bounded by a share of RLIMIT_NOFILE.
  */
 int fs_dirfds_create(struct fs_super *sb);
-/* One more open file or directory: 0, or -ENFILE when that would leave no descriptors for work. */
+/*
+ * Open handles and what is kept of removed files (fs_inode_keep()) have taken the descriptors that
+ * there are for them: waits, a tenth of a second at most, while FORGETs that would give some back
+ * are on their way. Called before a descriptor of that kind is taken, with no lock held.
+ */
+void fs_descriptors_settle(struct fs_super *sb);
+/*
+ * One more open file or directory: 0, or -ENFILE when that would leave no descriptors for work. May
+ * wait, as above.
+ */
 int fs_handle_take(struct fs_super *sb);
 void fs_handle_give(struct fs_super *sb);
-/* Whether there is room for one: asked before anything is made that is then to be opened. */
+/* Whether there is room for one: asked before anything is made that is then to be opened. May wait.
+ */
 int fs_handle_room(struct fs_super *sb);
 void fs_dirfds_destroy(struct fs_super *sb);
 
@@ -21,10 +33,12 @@ void fs_dirfds_destroy(struct fs_super *sb);
 int fs_dirfd_get(struct fs_inode *dir);
 void fs_dirfd_put(struct fs_inode *dir);
 /*
- * Close some that nobody is using, because descriptors have run out. True when there were any: then
- * whatever failed with EMFILE is worth another try.
+ * openat() that closes some of them that nobody is using when descriptors have run out, and tries
+ * again. Returns a descriptor or -errno.
  */
-bool fs_dirfds_spare(struct fs_super *sb);
+int fs_open_somehow(struct fs_super *sb, int dirfd, const char *name, int flags);
+/* The same for a directory that is to be read: its DIR, or NULL and -errno in @ret_err. */
+DIR *fs_dir_open_somehow(struct fs_super *sb, int dirfd, int *ret_err);
 /* Close it when the inode dies. */
 void fs_dirfd_drop(struct fs_inode *dir);
 

@@ -217,14 +217,15 @@ static int load_dir(struct fs_inode *inode, const struct place *p)
 		err = p->parent ? 0 : -EUCLEAN;
 		if (err == 0)
 			atomic_store(&inode->crypt, FS_CRYPT_PLAIN);
-	} else if (parent_gives_context(p) && fs_dir_is_empty(dirfd, NULL)) {
+	} else if (!parent_gives_context(p)) {
+		err = -EUCLEAN;
+	} else if ((err = fs_dir_check_empty(inode->sb, dirfd, NULL)) == 0) {
 		inherit_locked(inode, p->parent);
 		/* A number that was shown must stay. If that fails, its first use says so. */
 		if (fscrypt_context_uses_ino(&inode->use->ctx) &&
 		    !atomic_load(&inode->sb->read_only))
 			(void)fs_context_store_locked(inode, -1);
-		err = 0;
-	} else {
+	} else if (err == -ENOTEMPTY) {
 		err = -EUCLEAN;
 	}
 	fs_dirfd_put(inode);

@@ -68,7 +68,6 @@ static int set_on_plain_dir(struct fs_inode *dir, const struct fs_caller *who,
 {
 	struct fs_super *sb = dir->sb;
 	struct fscrypt_key_specifier spec;
-	bool internal;
 	int dirfd, err = 0;
 
 	dirfd = fs_dirfd_get(dir);
@@ -77,11 +76,11 @@ static int set_on_plain_dir(struct fs_inode *dir, const struct fs_caller *who,
 	pthread_rwlock_wrlock(&dir->use->dir.dir_lock);
 	if (dir->use->dir.dead)
 		err = -ENOENT;
-	else if (!fs_dir_is_empty(dirfd, &internal) && dir != sb->root)
-		err = -ENOTEMPTY;
-	else if (!fscrypt_supported_policy(sb->fsc, policy))
+	else if (dir != sb->root)
+		err = fs_dir_check_empty(sb, dirfd, NULL);
+	if (err == 0 && !fscrypt_supported_policy(sb->fsc, policy))
 		err = -EINVAL;
-	else if (!fscrypt_contents_possible(sb->fsc, policy))
+	if (err == 0 && !fscrypt_contents_possible(sb->fsc, policy))
 		err = -EOPNOTSUPP; /* --no-fallback, and the device cannot */
 	if (err == 0) {
 		fscrypt_policy_to_key_spec(policy, &spec);

@@ -46,9 +46,7 @@ static int open_checked(struct fs_inode *inode)
 
 	if (dirfd < 0)
 		return dirfd;
-	fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0)
-		fd = -errno;
+	fd = fs_open_somehow(inode->sb, dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	fs_dirfd_put(inode);
 	return fd;
 }
@@ -227,30 +225,30 @@ int fs_readdir(struct fs_dir *dir, off_t off, bool plus, fs_emit_fn emit, void *
 	return err;
 }
 
-bool fs_dir_is_empty(int dirfd, bool *ret_only_internal)
+int fs_dir_check_empty(struct fs_super *sb, int dirfd, bool *ret_internal)
 {
-	int fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *d = fd < 0 ? NULL : fdopendir(fd);
+	bool internal = false;
 	uint8_t ct[NAME_MAX_LEN];
-	bool internal = false, empty = true;
 	struct dirent *e;
+	int err = 0;
 	size_t len;
+	DIR *d;
 
-	if (!d) {
-		if (fd >= 0)
-			close(fd);
-		return false; /* not known to be empty */
-	}
-	while (empty && (e = readdir(d))) {
+	d = fs_dir_open_somehow(sb, dirfd, &err);
+	if (!d)
+		return err;
+	while (err == 0 && (errno = 0, e = readdir(d))) {
 		if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
 			continue;
 		if (store_name_classify(e->d_name, ct, &len) == STORE_NAME_INTERNAL)
 			internal = true;
 		else
-			empty = false;
+			err = -ENOTEMPTY;
 	}
+	if (err == 0)
+		err = -errno;
 	closedir(d);
-	if (ret_only_internal)
-		*ret_only_internal = internal;
-	return empty;
+	if (ret_internal)
+		*ret_internal = internal;
+	return err;
 }

@@ -25,9 +25,10 @@ typedef bool (*fs_emit_fn)(void *arg, const char *name, ino_t ino, mode_t type,
 int fs_readdir(struct fs_dir *dir, off_t off, bool plus, fs_emit_fn emit, void *arg);
 
 /*
- * True when the directory @dirfd has no entry; *ret_only_internal (may be NULL): whether
- * it holds a context file or leftovers, which are not entries.
+ * 0 when the directory @dirfd has no entry, -ENOTEMPTY when it has, another -errno when that cannot
+ * be told; *ret_internal (may be NULL) at 0: whether it holds a context file or leftovers, which
+ * are not entries.
  */
-bool fs_dir_is_empty(int dirfd, bool *ret_only_internal);
+int fs_dir_check_empty(struct fs_super *sb, int dirfd, bool *ret_internal);
 
 #endif

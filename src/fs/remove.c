@@ -36,7 +36,7 @@ void fs_prepare_last_name(struct fs_inode *inode, struct fs_inode *parent, int d
 			return;
 	}
 	/* Everything else is found by this descriptor. */
-	fd = openat(dirfd, stored, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	fd = fs_open_somehow(inode->sb, dirfd, stored, O_PATH | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)
 		return;
 	if (statx(fd, "", AT_EMPTY_PATH, FS_STATX_MASK, &stx) == 0 && fs_inode_is(inode, &stx))
@@ -74,6 +74,7 @@ int fs_unlink(struct fs_inode *parent, const char *name)
 	bool aside = false;
 	int dirfd, err;
 
+	fs_descriptors_settle(parent->sb);
 	dirfd = fs_dir_enter(parent, true);
 	if (dirfd < 0)
 		return dirfd;
@@ -99,21 +100,18 @@ int fs_unlink(struct fs_inode *parent, const char *name)
 }
 
 /* Removes what is in a directory but is no entry of it. */
-static int remove_internal(const struct fs_super *sb, int dirfd)
+static int remove_internal(struct fs_super *sb, int dirfd)
 {
-	int fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), err = 0;
-	DIR *d = fd < 0 ? NULL : fdopendir(fd);
 	uint8_t ct[NAME_MAX_LEN];
 	struct dirent *e;
+	int err = 0;
 	size_t len;
+	DIR *d;
 
-	if (!d) {
-		err = -errno;
-		if (fd >= 0)
-			close(fd);
+	d = fs_dir_open_somehow(sb, dirfd, &err);
+	if (!d)
 		return err;
-	}
-	while (err == 0 && (e = readdir(d))) {
+	while (err == 0 && (errno = 0, e = readdir(d))) {
 		if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
 			continue;
 		if (store_name_classify(e->d_name, ct, &len) != STORE_NAME_INTERNAL)
@@ -123,6 +121,8 @@ static int remove_internal(const struct fs_super *sb, int dirfd)
 		if (err == -ENOENT)
 			err = 0;
 	}
+	if (err == 0)
+		err = -errno;
 	closedir(d);
 	return err;
 }
@@ -159,10 +159,9 @@ int fs_empty_dir(struct fs_inode *dir)
 	if (!dir->sb->privileged && fstat(dirfd, &st) == 0 && (st.st_mode & 0700) != 0700 &&
 	    st.st_uid == geteuid() && chmod(fs_procpath(dirfd).s, 0700) == 0)
 		lent = true;
-	if (!fs_dir_is_empty(dirfd, &internal))
-		err = -ENOTEMPTY;
-	else
-		err = internal ? remove_internal(dir->sb, dirfd) : 0;
+	err = fs_dir_check_empty(dir->sb, dirfd, &internal);
+	if (err == 0 && internal)
+		err = remove_internal(dir->sb, dirfd);
 	if (err == 0)
 		dir->use->dir.dead = true;
 	else
@@ -204,6 +203,7 @@ int fs_rmdir(struct fs_inode *parent, const char *name)
 	struct statx stx;
 	int dirfd, err;
 
+	fs_descriptors_settle(parent->sb);
 	dirfd = fs_dir_enter(parent, true);
 	if (dirfd < 0)
 		return dirfd;

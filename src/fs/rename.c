@@ -292,6 +292,7 @@ int fs_rename(struct fs_inode *parent, const char *name, struct fs_inode *new_pa
 
 	if (flags & ~(unsigned)(RENAME_NOREPLACE | RENAME_EXCHANGE | RENAME_WHITEOUT))
 		return -EINVAL;
+	fs_descriptors_settle(parent->sb);
 	err = end_open(&from, parent, name);
 	if (err < 0)
 		return err;

@@ -54,6 +54,43 @@ for i in range(1, 50):
 for i in range(1, 50):
     os.close(os.open("d%d/e/f/g" % i, os.O_RDONLY))
 print("all can be opened again")
+
+# Removed directories that somebody holds take a descriptor each. What cannot be done any more says
+# that, and nothing else: a directory is not called full because nobody could look into it.
+os.makedirs("full/f")
+os.mkdir("empty")
+held, said = [], set()
+
+def short(e):
+    return "too few descriptors" if e in (errno.EMFILE, errno.ENFILE) else errno.errorcode[e]
+
+def attempt(what, fn, *args):
+    try:
+        fn(*args)
+        print(what + ": ok")
+    except OSError as e:
+        print(what + ":", short(e.errno))
+
+for i in range(60):
+    os.mkdir("z%d" % i)
+    fd = os.open("z%d" % i, os.O_PATH)
+    try:
+        os.rmdir("z%d" % i)
+        held.append(fd)
+    except OSError as e:
+        said.add(short(e.errno))
+print("some could be held" if len(held) >= 16 else "only %d could be held" % len(held))
+print("then:", *said)
+attempt("empty one", os.rmdir, "empty")
+attempt("listing", os.listdir, "full")
+attempt("stat", os.stat, "full/f")
+for fd in held:
+    os.fstat(fd)
+    os.close(fd)
+time.sleep(0.5)
+attempt("full one", os.rmdir, "full")
+attempt("empty one", os.rmdir, "empty")
+attempt("listing", os.listdir, "full")
 PY
 cd / || exit 1
 rm -rf "${M:?}"/*

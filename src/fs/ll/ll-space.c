@@ -12,7 +12,6 @@
 #define LOW_BYTES (1ull << 30)
 /* Removing a large file takes the backing some time; a second is enough for any answer. */
 #define SETTLE_MS 1000
-#define FORGET_MS 40
 
 static int64_t now_ms(void)
 {
@@ -40,8 +39,7 @@ bool ll_space_settle(struct ll_session *s)
 
 	for (ms = 0; ms < SETTLE_MS; ms++) {
 		/* Requests may overtake a FORGET, but not for long: what comes later has users. */
-		coming = atomic_load(&s->sb->kept) > 0 &&
-			 now_ms() - atomic_load(&s->sb->kept_ms) < FORGET_MS;
+		coming = fs_forgets_are_coming(s->sb);
 		if (coming || goal == 0)
 			goal = atomic_load(&s->ends_begun);
 		if (!coming && atomic_load(&s->ends_done) >= goal)

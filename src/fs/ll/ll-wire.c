@@ -114,7 +114,7 @@ static ssize_t look_at(void *userdata, void *buf, ssize_t n)
 
 static bool may_keep_more(struct fs_super *sb)
 {
-	return (unsigned)atomic_load(&sb->kept) + FORGETS_MOST < sb->max_handles / 4;
+	return atomic_load(&sb->kept) + FORGETS_MOST < sb->max_handles / 4;
 }
 
 static ssize_t wire_read(int fd, void *buf, size_t len, void *userdata)
