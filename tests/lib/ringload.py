@@ -7,6 +7,8 @@
     ringload.py wait DAEMON WHAT          until a ring's thread is WHAT: idle (policy SCHED_IDLE), free (of more than
                                           one processor), bound (all of them, with the usual policy), kept (bound for a fifth
                                           of a second); exit 1 after a minute
+    ringload.py mixed DAEMON FILE         reads there, now and then a large one, and exits 1 if a ring's thread was free
+                                          for more than a tenth of the time
     ringload.py remove DAEMON FOLDER      makes files there, removes them, and exits 1 if the daemon was told of each by
                                           itself that the kernel has forgotten it
 """
@@ -57,8 +59,23 @@ def remove(daemon, folder):
     return 0 if read <= max(len(names) / 2, msecs * 5) else 1
 
 
+def mixed(daemon, path):
+    """Between two large reads are as many small ones as a tree of sources has."""
+    small, large, samples = reads(path), reads(path, 256 << 10), []
+    end = time.monotonic() + 3
+    while time.monotonic() < end:
+        for _ in range(24):
+            next(small)
+        next(large)
+        samples.append(any(cpus > 1 for _, cpus in threads(daemon)))
+    print(f"free in {sum(samples)} of {len(samples)} looks", file=sys.stderr)
+    return 0 if sum(samples) <= len(samples) / 10 else 1
+
+
 def main():
     what, arg, last, *size = sys.argv[1:]
+    if what == "mixed":
+        return mixed(arg, last)
     if what == "remove":
         return remove(arg, last)
     if what == "run":

@@ -58,6 +58,9 @@ else
 fi
 cat "$T/much"
 
+echo "--- some large requests among small ones"
+python3 "$load" mixed "$daemon" "$M/file" && echo "that is not much data"
+
 echo "--- files that are removed"
 python3 "$load" remove "$daemon" "$M" && echo "the kernel wakes nobody for each"
 _umount
