@@ -6,19 +6,13 @@
 #include <string.h>
 #include <time.h>
 
-static uint64_t now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
-}
+#include "util/histogram.h"
 
 void blk_pm_init(struct blk_pm *pm)
 {
 	memset(pm, 0, sizeof(*pm));
 	pthread_mutex_init(&pm->lock, NULL);
-	pm->idle_since = now_ms();
+	pm->idle_since = (uint64_t)clock_ms();
 }
 
 void blk_pm_destroy(struct blk_pm *pm)
@@ -65,7 +59,7 @@ int blk_pm_get(struct blk_pm *pm)
 		return 0;
 	pthread_mutex_lock(&pm->lock);
 	if (pm->autosuspend_ms > 0 && pm->users == 0 &&
-	    now_ms() - pm->idle_since >= pm->autosuspend_ms)
+	    (uint64_t)clock_ms() - pm->idle_since >= pm->autosuspend_ms)
 		suspend_locked(pm);
 	if (atomic_load(&pm->asleep))
 		err = resume_locked(pm);
@@ -82,7 +76,7 @@ void blk_pm_put(struct blk_pm *pm)
 	pthread_mutex_lock(&pm->lock);
 	pm->users--;
 	if (pm->users == 0 && pm->autosuspend_ms > 0)
-		pm->idle_since = now_ms();
+		pm->idle_since = (uint64_t)clock_ms();
 	pthread_mutex_unlock(&pm->lock);
 }
 

@@ -19,8 +19,7 @@
 /* Descriptors that open handles never get: what is looked up, renamed or removed needs a few. */
 #define SPARE_FDS 32u
 
-/* Milliseconds. */
-#define SETTLE_TRIES 100
+#define SETTLE_MSECS 100
 
 struct fs_dirfds {
 	pthread_mutex_t mutex;
@@ -75,7 +74,7 @@ static bool have_room(struct fs_super *sb)
 
 void fs_descriptors_settle(struct fs_super *sb)
 {
-	for (int i = 0; i < SETTLE_TRIES && !have_room(sb) && fs_forgets_are_coming(sb); i++)
+	for (int i = 0; i < SETTLE_MSECS && !have_room(sb) && fs_forgets_are_coming(sb); i++)
 		nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL);
 }
 
@@ -87,11 +86,8 @@ int fs_handle_room(struct fs_super *sb)
 
 int fs_handle_take(struct fs_super *sb)
 {
-	unsigned kept;
-
 	fs_descriptors_settle(sb);
-	kept = atomic_load(&sb->kept);
-	if (atomic_fetch_add(&sb->handles, 1) + kept < sb->max_handles)
+	if (atomic_fetch_add(&sb->handles, 1) + atomic_load(&sb->kept) < sb->max_handles)
 		return 0;
 	fs_handle_give(sb);
 	return -ENFILE;

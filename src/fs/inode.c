@@ -7,13 +7,13 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "fs/backing.h"
 #include "fs/context.h"
 #include "fs/itable.h"
 #include "util/compiler.h"
+#include "util/histogram.h"
 
 /* Milliseconds: so long a FORGET may be on its way. */
 #define FORGET_MS 40
@@ -237,29 +237,20 @@ bool fs_inode_is_pinned(struct fs_inode *inode)
 	return pinned;
 }
 
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
-	return now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 bool fs_forgets_are_coming(struct fs_super *sb)
 {
-	return atomic_load(&sb->kept) > 0 && now_ms() - atomic_load(&sb->kept_ms) < FORGET_MS;
+	return atomic_load(&sb->kept) > 0 && clock_ms() - atomic_load(&sb->kept_ms) < FORGET_MS;
 }
 
 void fs_inode_keep(struct fs_inode *inode, int fd)
 {
 	struct fs_itable *t = inode->sb->itable;
-	int64_t now = now_ms();
 
 	pthread_mutex_lock(&t->mutex);
 	if (inode->keep_fd < 0) {
 		inode->keep_fd = fd;
 		fd = -1;
-		atomic_store(&inode->sb->kept_ms, now);
+		atomic_store(&inode->sb->kept_ms, clock_ms());
 		atomic_fetch_add(&inode->sb->kept, 1);
 	}
 	pthread_mutex_unlock(&t->mutex);

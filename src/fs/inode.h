@@ -264,11 +264,11 @@ bool fs_inode_is_pinned(struct fs_inode *inode);
  * fs_inode_kept() gives it back (not to be closed) once there is no name left, else -1.
  */
 void fs_inode_keep(struct fs_inode *inode, int fd);
-/* Something was kept so lately that the FORGET of one that nobody uses may still be on its way. */
-bool fs_forgets_are_coming(struct fs_super *sb);
 int fs_inode_kept(struct fs_inode *inode);
 /* The name stays after all: the descriptor is closed. */
 void fs_inode_unkeep(struct fs_inode *inode);
+/* Something was kept so lately that the FORGET of one that nobody uses may still be on its way. */
+bool fs_forgets_are_coming(struct fs_super *sb);
 
 /* A directory that has an alias of the inode, referenced; NULL for the root and nameless inodes. */
 struct fs_inode *fs_inode_parent(struct fs_inode *inode);

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "crypto/digest.h"
+#include "fs/backing.h"
 #include "fs/change.h"
 #include "fs/context.h"
 #include "util/io.h"
@@ -141,20 +142,17 @@ static bool matches(const struct fscrypt_nokey_name *nk, const uint8_t *bytes, s
  * a hash that can be computed from these two; those of 150 to 191, and foreign names, must be
  * searched.
  */
-static int search(int dirfd, const struct fscrypt_nokey_name *nk, bool foreign, struct fs_name *ret)
+static int search(struct fs_super *sb, int dirfd, const struct fscrypt_nokey_name *nk, bool foreign,
+		  struct fs_name *ret)
 {
-	int fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *d = fd < 0 ? NULL : fdopendir(fd);
 	struct dirent *e;
 	int err = -ENOENT;
+	DIR *d;
 
-	if (!d) {
-		err = -errno;
-		if (fd >= 0)
-			close(fd);
+	d = fs_dir_open_somehow(sb, dirfd, &err);
+	if (!d)
 		return err;
-	}
-	while (err == -ENOENT && (e = readdir(d))) {
+	while (err == -ENOENT && (errno = 0, e = readdir(d))) {
 		enum store_name_kind kind = store_name_classify(e->d_name, ret->ct, &ret->ct_len);
 
 		if (foreign && kind != STORE_NAME_INTERNAL) {
@@ -167,11 +165,14 @@ static int search(int dirfd, const struct fscrypt_nokey_name *nk, bool foreign, 
 		if (err == 0)
 			strcpy(ret->stored, e->d_name);
 	}
+	if (err == -ENOENT && errno)
+		err = -errno;
 	closedir(d);
 	return err;
 }
 
-static int lookup_nokey(int dirfd, const char *name, bool foreign_only, struct fs_name *ret)
+static int lookup_nokey(struct fs_super *sb, int dirfd, const char *name, bool foreign_only,
+			struct fs_name *ret)
 {
 	struct fscrypt_nokey_name nk;
 	uint8_t ct[NAME_MAX_LEN];
@@ -185,7 +186,7 @@ static int lookup_nokey(int dirfd, const char *name, bool foreign_only, struct f
 	ret->ct_len = 0;
 	if (nk.dirhash[0] == FOREIGN_HASH && nk.dirhash[1] == FOREIGN_HASH) {
 		if (nk.is_long)
-			return search(dirfd, &nk, true, ret);
+			return search(sb, dirfd, &nk, true, ret);
 		memcpy(ret->stored, nk.bytes, nk.len);
 		ret->stored[nk.len] = '\0';
 		/* Any entry, but neither our own files nor a way out of the directory. */
@@ -211,7 +212,7 @@ static int lookup_nokey(int dirfd, const char *name, bool foreign_only, struct f
 		ret->is_long = true;
 		return 0;
 	}
-	return search(dirfd, &nk, false, ret);
+	return search(sb, dirfd, &nk, false, ret);
 }
 
 int fs_name_lookup(struct fs_inode *dir, int dirfd, const char *name, struct fs_name *ret)
@@ -237,10 +238,11 @@ int fs_name_lookup(struct fs_inode *dir, int dirfd, const char *name, struct fs_
 			return err;
 	}
 	if (!info)
-		return lookup_nokey(dirfd, name, false, ret);
+		return lookup_nokey(dir->sb, dirfd, name, false, ret);
 	/* With the key only foreign entries have a no-key name; ten underscores are their hash
 	 * words. */
-	if (strncmp(name, "__________", 10) == 0 && lookup_nokey(dirfd, name, true, ret) == 0) {
+	if (strncmp(name, "__________", 10) == 0 &&
+	    lookup_nokey(dir->sb, dirfd, name, true, ret) == 0) {
 		struct stat st;
 
 		if (fstatat(dirfd, ret->stored, &st, AT_SYMLINK_NOFOLLOW) == 0)

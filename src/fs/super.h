@@ -58,7 +58,7 @@ struct fs_super {
 	unsigned max_handles;
 	/* Removed objects that the kernel has not let go of; when the last one joined them. */
 	_Atomic unsigned kept;
-	_Atomic int64_t kept_ms;      /* of CLOCK_MONOTONIC_COARSE */
+	_Atomic int64_t kept_ms;      /* clock_ms() */
 	_Atomic bool forgot_unsynced; /* some of these are on inodes that are gone */
 	_Atomic unsigned unsynced; /* contexts and sidecars not fsynced yet, all over the mount */
 };

@@ -44,6 +44,12 @@ static inline uint64_t clock_ns(void)
 	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
 }
 
+/* The same in ms. */
+static inline int64_t clock_ms(void)
+{
+	return (int64_t)(clock_ns() / 1000000u);
+}
+
 static inline unsigned histogram_bucket(uint64_t ns)
 {
 	unsigned bits;

@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "fs/ll/ll.h"
+#include "util/histogram.h"
 
 /* Looked at this often at most, and low below this: more than the kernel caches between two looks.
  */
@@ -12,14 +13,6 @@
 #define LOW_BYTES (1ull << 30)
 /* Removing a large file takes the backing some time; a second is enough for any answer. */
 #define SETTLE_MS 1000
-
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
-	return now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 void ll_space_end_begin(struct ll_session *s)
 {
@@ -52,7 +45,7 @@ bool ll_space_settle(struct ll_session *s)
 bool ll_space_is_low(struct ll_session *s)
 {
 	struct statvfs st;
-	int64_t ms = now_ms() + 1;
+	int64_t ms = clock_ms() + 1;
 
 	if (ms - s->space_checked_ms >= CHECK_MS || s->space_checked_ms == 0) {
 		s->space_checked_ms = ms;

@@ -107,15 +107,10 @@ static ssize_t look_at(void *userdata, void *buf, ssize_t n)
  * With rings hardly anything but FORGETs comes by the device, one for each file that is removed.
  * For each the kernel wakes a thread that waits here, which costs the caller more than the FORGET
  * does. So a thread that has got one does not come back at once, and finds those of the meantime
- * together. Each of them keeps a descriptor (fs_inode_keep()), so not where there are few.
+ * together. Each of them keeps a descriptor (fs_inode_keep()): who needs one waits for them
+ * (fs_descriptors_settle()).
  */
 #define FORGETS_NSECS 1000000
-#define FORGETS_MOST  64 /* descriptors, in that time */
-
-static bool may_keep_more(struct fs_super *sb)
-{
-	return atomic_load(&sb->kept) + FORGETS_MOST < sb->max_handles / 4;
-}
 
 static ssize_t wire_read(int fd, void *buf, size_t len, void *userdata)
 {
@@ -124,7 +119,7 @@ static ssize_t wire_read(int fd, void *buf, size_t len, void *userdata)
 	struct ll_session *s = userdata;
 	ssize_t n;
 
-	if (more_to_come && may_keep_more(s->sb))
+	if (more_to_come)
 		nanosleep(&(struct timespec){ .tv_nsec = FORGETS_NSECS }, NULL);
 	n = read(fd, buf, len);
 	more_to_come = s->uring && n >= (ssize_t)sizeof(*h) &&
