@@ -43,14 +43,10 @@ static void *map_pages(size_t size)
 	return mem == MAP_FAILED ? NULL : mem;
 }
 
-/* Few sizes, so that a thread grows its buffer three times at most. */
+/* Few sizes, so that a thread grows its buffer once at most. */
 static size_t thread_buffer_size(size_t want)
 {
-	if (want <= 64u << 10)
-		return 64u << 10;
-	if (want <= 256u << 10)
-		return 256u << 10;
-	return BLK_BOUNCE_THREAD_MAX;
+	return want <= 64u << 10 ? 64u << 10 : BLK_BOUNCE_THREAD_MAX;
 }
 
 /* Failure leaves the buffer as it was, which may be enough for a part. */

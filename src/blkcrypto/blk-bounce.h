@@ -10,8 +10,11 @@
 
 #define BLK_BOUNCE_PAGE_SIZE 4096u
 
-/* The most that a thread keeps: the largest FUSE request and one block. */
-#define BLK_BOUNCE_THREAD_MAX ((1u << 20) + BLK_BOUNCE_PAGE_SIZE)
+/*
+ * The most that a thread keeps. A larger write goes out in pieces, which stay in the processor's
+ * cache on their way: no slower than a megabyte at once, and there may be thirty such threads.
+ */
+#define BLK_BOUNCE_THREAD_MAX (256u << 10)
 
 /* A reserve of pages, for when a thread cannot have a buffer of its own. One per engine. */
 struct blk_bounce_pool {

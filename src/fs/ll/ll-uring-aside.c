@@ -158,8 +158,12 @@ bool ll_uring_give_away(struct uring_entry *e, bool others)
 	/* An entry for a processor that is not there is the only one. */
 	if (e->qid != q->qid)
 		return false;
+	/*
+	 * Large writes that sleep wait for one another, at their file's lock: more threads than
+	 * processors would only go through more memory.
+	 */
 	if (sleeps_often(e))
-		return ll_uring_help(e, false);
+		return ll_uring_help(e, large && e->opcode == FUSE_WRITE);
 	return others && (large || q->streak >= STREAK) && ll_uring_help(e, true);
 }
 

@@ -90,7 +90,7 @@ struct uring_entry {
 	bool served;	 /* it has had a request */
 	uint32_t opcode; /* of the last one */
 	size_t size;	 /* of its data, bytes */
-	bool in_crowd;	 /* a helper has it because others were behind */
+	bool in_crowd;	 /* a helper has it, one of those that need a processor */
 	bool here;	 /* it is served by the queue's thread */
 	bool away;	 /* it is not in the queue's ring, nor going there; its thread only */
 	size_t touched;	 /* bytes of the payload that memory is behind */
@@ -156,7 +156,7 @@ struct ll_uring {
 	void *arg;
 	size_t payload_size;
 	struct workqueue *slow; /* what waits for a disk, and for all of a file */
-	_Atomic unsigned crowd; /* helpers at work because others are behind */
+	_Atomic unsigned crowd; /* helpers at work that need a processor */
 	_Atomic bool help_ends; /* helpers are to stop */
 	_Atomic bool stopping;	/* as soon as all that has been taken is answered */
 	_Atomic bool give_up;	/* now */
@@ -266,8 +266,9 @@ void ll_uring_helpers_stop(struct uring_queue *q);
 void ll_uring_helpers_free(struct uring_queue *q);
 
 /*
- * Let a helper that has nothing to do serve @e; @in_crowd: only because others are behind it.
- * False: there is none, or enough of those are at work.
+ * Let a helper that has nothing to do serve @e; @in_crowd: it needs a processor more than it waits,
+ * and there are to be no more of those than processors. False: there is none, or enough of those
+ * are at work.
  */
 bool ll_uring_help(struct uring_entry *e, bool in_crowd);
 
