@@ -11,8 +11,8 @@
 #define BLK_BOUNCE_PAGE_SIZE 4096u
 
 /*
- * The most that a thread keeps. A larger write goes out in pieces, which stay in the processor's
- * cache on their way: no slower than a megabyte at once, and there may be thirty such threads.
+ * The most that a thread keeps, since there may be thirty of them. A larger write goes out in
+ * pieces, no slower than at once: they are still in the processor's cache when they are written.
  */
 #define BLK_BOUNCE_THREAD_MAX (256u << 10)
 
